@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** every [`Slice`] of an event lies in the arena and is UTF-8; every float is finite and not `-0.0`.
 
-use crate::{Code, Mark, Position, Sniffed};
+use crate::{Mark, Position, RecordCode, Sniffed};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ pub struct Batch {
     /// The arena.
     pub bytes: Vec<u8>,
     /// Usable events in log order.
-    pub events: Vec<Event>,
-    /// Values of all events; see [`Event::values_at`].
+    pub events: Vec<DecodedEvent>,
+    /// Values of all events; see [`DecodedEvent::values_at`].
     ///
     /// A string is [`Slice::pack`]ed, a float its bits, an int its two's complement, a bool 0 or 1.
     pub values: Vec<u64>,
@@ -44,7 +44,7 @@ pub struct Batch {
     /// The block's, for [`Batch::position`].
     pub marks: Vec<Mark>,
     /// What its records have, and what is odd about them.
-    pub seen: Seen,
+    pub seen: RecordTraits,
 }
 
 /// So many files are kept that lack columns.
@@ -52,7 +52,7 @@ const LACKING_MAX: usize = 64;
 
 /// What records have, and what is odd about them: enough to say what nobody has, and never part of an answer.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct RecordTraits {
     /// The columns that some record has, nulls and values that do not fit included, as a set of column bits.
     pub columns: u64,
     /// Whether some record has the order column.
@@ -75,10 +75,10 @@ pub struct Seen {
     pub names: Option<Box<Sniffed>>,
 }
 
-impl Seen {
+impl RecordTraits {
     /// Adds what other records of the same source have.
-    pub fn add(&mut self, other: Seen) {
-        let Seen { columns, order, hollow, cut, twice, behind, least, largest, lacking, names } = other;
+    pub fn add(&mut self, other: RecordTraits) {
+        let RecordTraits { columns, order, hollow, cut, twice, behind, least, largest, lacking, names } = other;
         self.columns |= columns;
         self.order |= order;
         self.hollow += hollow;
@@ -98,7 +98,7 @@ impl Seen {
 
 /// One usable event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct DecodedEvent {
     /// [`crate::key_hash`] of the key.
     pub hash: u64,
     /// When it happened.
@@ -123,9 +123,9 @@ pub struct Event {
     pub lost_in_batch: bool,
 }
 
-const _: () = assert!(size_of::<Event>() <= 64, "an event is one cache line");
+const _: () = assert!(size_of::<DecodedEvent>() <= 64, "an event is one cache line");
 
-impl Event {
+impl DecodedEvent {
     /// The producer's order among equal times.
     pub fn order(&self) -> Option<Order> {
         self.has_order.then(|| Order::from_bits(self.order_bits))
@@ -166,7 +166,7 @@ pub struct DeadLetter {
     /// Where the record begins.
     pub position: Position,
     /// What is wrong.
-    pub code: Code,
+    pub code: RecordCode,
     /// The column (or key, time or order field) whose value is wrong; `None` for the whole record.
     pub column: Option<Arc<str>>,
     /// What is wrong, for people.
@@ -182,7 +182,7 @@ impl DeadLetter {
 
 impl Batch {
     /// Where the event's record begins.
-    pub fn position(&self, event: &Event) -> Position {
+    pub fn position(&self, event: &DecodedEvent) -> Position {
         self.position_at(event.ordinal)
     }
 
@@ -201,7 +201,7 @@ impl Batch {
     }
 
     /// The event in the form that is easy to read; `columns` as they were decoded.
-    pub fn record(&self, event: &Event, columns: &[SourceColumn], position: u64) -> Record {
+    pub fn record(&self, event: &DecodedEvent, columns: &[SourceColumn], position: u64) -> Record {
         let mut values = self.values[event.values_at as usize..].iter();
         let fields = columns.iter().enumerate().map(|(i, column)| {
             let bit = 1u64 << i;

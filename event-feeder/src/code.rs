@@ -26,27 +26,27 @@ macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $text:literal, $help:literal;)+) => {
         /// What is wrong, as a code that scripts may rely on.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Code {
+        pub enum RecordCode {
             $($(#[doc = $doc])+ $variant,)+
         }
 
-        impl Code {
+        impl RecordCode {
             /// Every code, in ascending order.
-            pub const ALL: &[Code] = &[$(Code::$variant,)+];
+            pub const ALL: &[RecordCode] = &[$(RecordCode::$variant,)+];
 
             /// The code as people see it: `TL2001`.
             pub fn as_str(self) -> &'static str {
-                match self { $(Code::$variant => $text,)+ }
+                match self { $(RecordCode::$variant => $text,)+ }
             }
 
             /// What it says.
             pub fn meaning(self) -> &'static str {
-                match self { $(Code::$variant => concat!($($doc),+).trim_ascii(),)+ }
+                match self { $(RecordCode::$variant => concat!($($doc),+).trim_ascii(),)+ }
             }
 
             /// What to do about it.
             pub fn help(self) -> &'static str {
-                match self { $(Code::$variant => $help,)+ }
+                match self { $(RecordCode::$variant => $help,)+ }
             }
         }
     };
@@ -161,7 +161,7 @@ codes! {
     Acknowledged = "TL3117", "put the state back; read by a subscription of its own (--subscription), or go on with what the topic still holds with --accept-gap";
 }
 
-impl fmt::Display for Code {
+impl fmt::Display for RecordCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

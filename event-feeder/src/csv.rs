@@ -17,8 +17,8 @@ const CANDIDATES: [u8; 4] = *b",;\t|";
 
 /// Finds the ends of records in bytes that come piece by piece.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Scan {
-    state: State,
+pub(crate) struct CsvScanner {
+    state: ScanState,
     /// What stands between cells; `None` until the header has told.
     delimiter: Option<u8>,
     /// How often each candidate stands outside quotes in the header so far.
@@ -28,7 +28,7 @@ pub(crate) struct Scan {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum ScanState {
     /// At the first byte of a cell.
     CellStart,
     /// In a cell without quotes, or behind a quoted one.
@@ -39,15 +39,15 @@ enum State {
     AfterQuote,
 }
 
-impl Scan {
+impl CsvScanner {
     /// At the beginning of a record, or of the header where what stands between cells is not given.
     pub(crate) fn new(delimiter: Option<u8>) -> Self {
-        Scan { state: State::CellStart, delimiter, seen: [0; CANDIDATES.len()], begun: false }
+        CsvScanner { state: ScanState::CellStart, delimiter, seen: [0; CANDIDATES.len()], begun: false }
     }
 
     /// At the beginning of another record of the same text.
     pub(crate) fn anew(self) -> Self {
-        Scan::new(self.delimiter)
+        CsvScanner::new(self.delimiter)
     }
 
     /// What stands between cells, as far as the header has told.
@@ -64,20 +64,20 @@ impl Scan {
         let mut at = from;
         while let Some(&byte) = bytes.get(at) {
             match self.state {
-                State::Quoted => match memchr(b'"', &bytes[at..]) {
+                ScanState::Quoted => match memchr(b'"', &bytes[at..]) {
                     None => return None,
                     Some(skip) => {
                         at += skip + 1;
-                        self.state = State::AfterQuote;
+                        self.state = ScanState::AfterQuote;
                         continue;
                     }
                 },
-                State::AfterQuote | State::CellStart if byte == b'"' => {
-                    (self.state, self.begun) = (State::Quoted, true);
+                ScanState::AfterQuote | ScanState::CellStart if byte == b'"' => {
+                    (self.state, self.begun) = (ScanState::Quoted, true);
                 }
                 _ => match (byte, self.delimiter) {
                     (b'\n', _) => {
-                        self.state = State::CellStart;
+                        self.state = ScanState::CellStart;
                         match (self.delimiter, self.begun) {
                             (None, true) => self.delimiter = Some(self.delimiter()),
                             // Tabs of a blank line are no header's.
@@ -86,9 +86,9 @@ impl Scan {
                         }
                         return Some(at + 1);
                     }
-                    (byte, Some(delimiter)) if byte == delimiter => self.state = State::CellStart,
+                    (byte, Some(delimiter)) if byte == delimiter => self.state = ScanState::CellStart,
                     (_, Some(delimiter)) => {
-                        self.state = State::Plain;
+                        self.state = ScanState::Plain;
                         // Only a delimiter or a line feed changes anything now.
                         at += memchr2(delimiter, b'\n', &bytes[at..]).unwrap_or(bytes.len() - at);
                         continue;
@@ -105,12 +105,12 @@ impl Scan {
     fn header(&mut self, byte: u8) {
         match CANDIDATES.iter().position(|candidate| *candidate == byte) {
             Some(candidate) => {
-                self.state = State::CellStart;
+                self.state = ScanState::CellStart;
                 self.seen[candidate] += 1;
                 self.begun |= byte != b'\t';
             }
             None => {
-                self.state = State::Plain;
+                self.state = ScanState::Plain;
                 self.begun |= !byte.is_ascii_whitespace();
             }
         }
@@ -197,7 +197,7 @@ mod tests {
 
     /// Records of a whole text, cut after every `piece` bytes.
     fn ends(text: &[u8], piece: usize) -> Vec<usize> {
-        let (mut scan, mut ends, mut from) = (Scan::new(Some(b',')), vec![], 0);
+        let (mut scan, mut ends, mut from) = (CsvScanner::new(Some(b',')), vec![], 0);
         for upto in (0..=text.len()).step_by(piece).chain([text.len()]) {
             while let Some(end) = scan.next_end(&text[..upto], from) {
                 ends.push(end);
@@ -250,7 +250,7 @@ mod tests {
 
     /// What stands between the cells of a header without its line end.
     fn delimiter_of(header: &[u8]) -> u8 {
-        let mut scan = Scan::new(None);
+        let mut scan = CsvScanner::new(None);
         scan.next_end(header, 0);
         scan.delimiter()
     }
@@ -271,7 +271,7 @@ mod tests {
             assert_eq!(delimiter_of(text.as_bytes()), want, "{text}");
             let text = format!("\n \r\n{text}\nx;\"a\nb\";y\n");
             for piece in 1..=text.len() {
-                let (mut scan, mut from) = (Scan::new(None), 0);
+                let (mut scan, mut from) = (CsvScanner::new(None), 0);
                 for upto in (0..=text.len()).step_by(piece).chain([text.len()]) {
                     while let Some(end) = scan.next_end(&text.as_bytes()[..upto], from) {
                         from = end;
@@ -283,7 +283,7 @@ mod tests {
             }
         }
         let text = b"a;b\n1;\"x\ny\"\n";
-        let mut scan = Scan::new(None);
+        let mut scan = CsvScanner::new(None);
         assert_eq!((scan.next_end(text, 0), scan.next_end(text, 4)), (Some(4), Some(text.len())));
     }
 

@@ -3,7 +3,7 @@
 //! **Invariant:** the bytes of the blocks, in order, are the bytes that were read, but for the middles of records that
 //! are too long; what is not yet handed out is in `buffer`, and its first byte begins a record.
 
-use crate::csv::Scan;
+use crate::csv::CsvScanner;
 use memchr::memrchr;
 use std::io::{self, Read};
 
@@ -28,7 +28,7 @@ pub(crate) fn is_too_long(record: &[u8], max: usize) -> bool {
 #[derive(Debug)]
 pub(crate) struct Cutter {
     /// `None` for lines.
-    csv: Option<Scan>,
+    csv: Option<CsvScanner>,
     /// Read, but not handed out.
     buffer: Vec<u8>,
     /// How much of the buffer has been searched for record ends.
@@ -43,7 +43,7 @@ pub(crate) struct Cutter {
 
 /// What came of reading on.
 #[derive(Debug)]
-pub(crate) enum Cut {
+pub(crate) enum CutResult {
     /// Whole records, and how many bytes of the stream they are.
     Records(Vec<u8>),
     /// The first bytes of one record that is too long, and its length in the stream.
@@ -54,7 +54,7 @@ pub(crate) enum Cut {
 
 impl Cutter {
     /// Cuts lines, or CSV records from where that stands.
-    pub(crate) fn new(csv: Option<Scan>) -> Self {
+    pub(crate) fn new(csv: Option<CsvScanner>) -> Self {
         Cutter { csv, buffer: vec![], searched: 0, cut: 0, skipped: 0, spare: vec![], record_max: RECORD_MAX }
     }
 
@@ -75,7 +75,7 @@ impl Cutter {
     }
 
     /// Chooses between lines and CSV records before anything was handed out.
-    pub(crate) fn set_csv(&mut self, csv: Option<Scan>) {
+    pub(crate) fn set_csv(&mut self, csv: Option<CsvScanner>) {
         self.csv = csv;
         (self.searched, self.cut) = (0, 0);
     }
@@ -88,7 +88,7 @@ impl Cutter {
 
     /// Reads on and hands out the next block; `finish` says that what the stream holds now is all there will be, so that
     /// an unfinished record counts as one.
-    pub(crate) fn next(&mut self, from: &mut dyn Read, finish: bool) -> io::Result<Cut> {
+    pub(crate) fn next(&mut self, from: &mut dyn Read, finish: bool) -> io::Result<CutResult> {
         loop {
             self.search();
             if self.cut > 0 && (self.buffer.len() >= BLOCK || self.skipped > 0) {
@@ -102,7 +102,7 @@ impl Cutter {
                 let end = if finish && self.skipped == 0 { self.buffer.len() } else { self.cut };
                 return Ok(match end {
                     0 if finish && self.skipped > 0 => self.hand_out(self.buffer.len()),
-                    0 => Cut::Nothing,
+                    0 => CutResult::Nothing,
                     end => self.hand_out(end),
                 });
             }
@@ -157,7 +157,7 @@ impl Cutter {
         }
     }
 
-    fn hand_out(&mut self, end: usize) -> Cut {
+    fn hand_out(&mut self, end: usize) -> CutResult {
         let mut rest = self.spare.pop().unwrap_or_default();
         rest.reserve(BLOCK + ROOM);
         rest.extend_from_slice(&self.buffer[end..]);
@@ -166,18 +166,18 @@ impl Cutter {
         let skipped = std::mem::take(&mut self.skipped);
         if skipped > 0 {
             // The rest was not looked at, or only up to the long record's end.
-            self.csv = self.csv.map(Scan::anew);
+            self.csv = self.csv.map(CsvScanner::anew);
             (self.searched, self.cut) = (0, 0);
             let length = bytes.len() as u64 + skipped;
-            return Cut::TooLong(bytes, length);
+            return CutResult::TooLong(bytes, length);
         }
         if end > self.cut {
             // The unfinished record that ends the stream: what follows, if anything, begins anew.
-            self.csv = self.csv.map(Scan::anew);
+            self.csv = self.csv.map(CsvScanner::anew);
         }
         self.searched = self.searched.saturating_sub(end);
         self.cut = 0;
-        Cut::Records(bytes)
+        CutResult::Records(bytes)
     }
 
     /// Keeps only the beginning of the record in the buffer.

@@ -5,7 +5,7 @@
 //! one place for all formats (`assemble` and `value`).
 //!
 //! **Invariant:** what a record becomes depends on its bytes alone, never on the records around it or on how the log was
-//! cut into blocks; only [`crate::Event::late_in_batch`] and offsets speak of the batch.
+//! cut into blocks; only [`crate::DecodedEvent::late_in_batch`] and offsets speak of the batch.
 
 mod assemble;
 mod cell;
@@ -27,11 +27,11 @@ pub use fields::fields_read;
 
 use crate::sniff::{self, Sniffed};
 use crate::table::TableFile;
-use crate::{Batch, Block, Code, DeadLetter, Payload};
+use crate::{Batch, Block, DeadLetter, Payload, RecordCode};
 use assemble::{Assembler, Comma, Judged, RecordOrigin};
-use cell::{Arena, Cell};
-use fields::{ColumnUse, Fields, Members};
-use lines::Lines;
+use cell::{Arena, CapturedCell};
+use fields::{ColumnUse, Fields, MemberTree};
+use lines::LineDecoder;
 use std::sync::Arc;
 use timeline_core::plan::{Plan, SourceColumn, SourceDefinition};
 
@@ -42,10 +42,10 @@ const SPARE_MAX: usize = 8;
 #[derive(Clone, Debug)]
 pub struct Decoder {
     fields: Arc<Fields>,
-    lines: Lines,
+    lines: LineDecoder,
     /// Of the last CSV header seen.
-    layout: Option<csv::Layout>,
-    cells: Vec<Cell>,
+    layout: Option<csv::CsvLayout>,
+    cells: Vec<CapturedCell>,
     /// Memory of batches that are done with.
     spare: Vec<Batch>,
     /// Columns that some record had.
@@ -79,15 +79,15 @@ impl Decoder {
     }
 
     /// A decoder of the rows of a table: of each an event whose time is the first instant of the row, with the first one behind
-    /// it for [`crate::Event::order_bits`]; the least and the greatest of all where it says none.
+    /// it for [`crate::DecodedEvent::order_bits`]; the least and the greatest of all where it says none.
     pub(crate) fn of_table(rows: &TableFile) -> Self {
         Self::with(Fields::of_table(rows))
     }
 
     fn with(fields: Fields) -> Self {
-        let lines = Lines::new(Members::new(&fields), fields.paths.len());
+        let lines = LineDecoder::new(MemberTree::new(&fields), fields.paths.len());
         // One more than there are fields, for what nobody reads.
-        let cells = vec![Cell::default(); fields.paths.len() + 1];
+        let cells = vec![CapturedCell::default(); fields.paths.len() + 1];
         Decoder { fields: Arc::new(fields), lines, layout: None, cells, spare: vec![], seen: 0, looked: 0 }
     }
 
@@ -105,7 +105,7 @@ impl Decoder {
 
     /// Decodes one block.
     pub fn decode(&mut self, block: Block) -> Batch {
-        let payload = (self.looked < LOOKED).then(|| Sample::of(&block.payload));
+        let payload = (self.looked < LOOKED).then(|| NameSample::of(&block.payload));
         let lacking = self.lacking(&block.payload);
         let mut batch = self.decode_all(block);
         self.seen |= batch.seen.columns;
@@ -123,7 +123,7 @@ impl Decoder {
 
     /// The columns that are read and that records of a block cannot have, for they are not among the names that go before them.
     fn lacking(&self, payload: &Payload) -> u64 {
-        let Sample::Names(names) = Sample::of(payload) else { return 0 };
+        let NameSample::Names(names) = NameSample::of(payload) else { return 0 };
         let path = |column: &ColumnUse| &self.fields.paths[column.field];
         let lacks = |column: &&ColumnUse| !names.has(path(column)) && !path(column).selects();
         self.fields.columns.iter().filter(lacks).fold(0, |set, column| set | column.bit)
@@ -145,7 +145,7 @@ impl Decoder {
             }
             Payload::Csv { header, delimiter, bytes } => {
                 if !self.layout.as_ref().is_some_and(|layout| layout.is_of(&header, delimiter)) {
-                    self.layout = Some(csv::Layout::new(header, delimiter, &fields));
+                    self.layout = Some(csv::CsvLayout::new(header, delimiter, &fields));
                 }
                 out.comma = Comma::of(delimiter, fields.decimal);
                 let layout = self.layout.as_ref().expect("made just now");
@@ -174,7 +174,7 @@ impl Decoder {
 const LOOKED: u64 = 1000;
 
 /// What tells the names of a block's records once it was decoded.
-enum Sample {
+enum NameSample {
     /// Lines: they are the beginning of the batch's bytes, so many of them.
     Lines(usize),
     /// The names themselves.
@@ -182,27 +182,27 @@ enum Sample {
     Nothing,
 }
 
-impl Sample {
+impl NameSample {
     fn of(payload: &Payload) -> Self {
         match payload {
-            Payload::Lines(bytes) => Sample::Lines(bytes.len()),
-            Payload::Csv { header, .. } => Sample::Names(Sniffed::of_header(header)),
-            Payload::Rows(rows) => Sample::Names(Sniffed::of_schema(rows.schema_ref())),
-            Payload::TooLong(_) => Sample::Nothing,
+            Payload::Lines(bytes) => NameSample::Lines(bytes.len()),
+            Payload::Csv { header, .. } => NameSample::Names(Sniffed::of_header(header)),
+            Payload::Rows(rows) => NameSample::Names(Sniffed::of_schema(rows.schema_ref())),
+            Payload::TooLong(_) => NameSample::Nothing,
         }
     }
 
     fn names(self, batch: &Batch) -> Option<Box<Sniffed>> {
         match self {
-            Sample::Lines(length) => Some(Box::new(sniff::lines(&batch.bytes[..length]))),
-            Sample::Names(names) => Some(Box::new(names)),
-            Sample::Nothing => None,
+            NameSample::Lines(length) => Some(Box::new(sniff::lines(&batch.bytes[..length]))),
+            NameSample::Names(names) => Some(Box::new(names)),
+            NameSample::Nothing => None,
         }
     }
 }
 
 fn too_long() -> time::Bad {
-    (Code::TooLong, "longer than a record may be".into())
+    (RecordCode::TooLong, "longer than a record may be".into())
 }
 
 /// What a dead letter keeps of a record.

@@ -1,6 +1,6 @@
 //! What stops a source, and what it says and goes on after.
 
-use crate::{Code, Format, Gap, Position};
+use crate::{Format, Gap, Position, RecordCode};
 use std::io;
 
 /// Why a source cannot go on. Nothing that was handed out before is lost by it.
@@ -82,7 +82,7 @@ pub enum Error {
         /// Its name.
         topic: String,
         /// What it is about.
-        code: Code,
+        code: RecordCode,
         /// What the broker or the system says.
         reason: String,
     },
@@ -137,22 +137,22 @@ pub enum Error {
 
 impl Error {
     /// The stable code.
-    pub fn code(&self) -> Code {
+    pub fn code(&self) -> RecordCode {
         match self {
-            Error::Read { .. } => Code::Unreadable,
-            Error::Truncated { .. } => Code::Truncated,
-            Error::Replaced { .. } => Code::Replaced,
-            Error::Rewritten { .. } => Code::Rewritten,
-            Error::Gone { .. } => Code::Gone,
-            Error::Format { .. } => Code::BadFormat,
-            Error::Foreign { .. } => Code::Foreign,
-            Error::NoMatch { .. } => Code::NoMatch,
-            Error::Name { .. } => Code::BadName,
-            Error::Counts { .. } => Code::CountsDiffer,
+            Error::Read { .. } => RecordCode::Unreadable,
+            Error::Truncated { .. } => RecordCode::Truncated,
+            Error::Replaced { .. } => RecordCode::Replaced,
+            Error::Rewritten { .. } => RecordCode::Rewritten,
+            Error::Gone { .. } => RecordCode::Gone,
+            Error::Format { .. } => RecordCode::BadFormat,
+            Error::Foreign { .. } => RecordCode::Foreign,
+            Error::NoMatch { .. } => RecordCode::NoMatch,
+            Error::Name { .. } => RecordCode::BadName,
+            Error::Counts { .. } => RecordCode::CountsDiffer,
             Error::Topic { code, .. } => *code,
-            Error::Gap { .. } => Code::Lost,
-            Error::Acknowledged { .. } => Code::Acknowledged,
-            Error::OtherTopic { .. } => Code::OtherTopic,
+            Error::Gap { .. } => RecordCode::Lost,
+            Error::Acknowledged { .. } => RecordCode::Acknowledged,
+            Error::OtherTopic { .. } => RecordCode::OtherTopic,
         }
     }
 
@@ -185,7 +185,7 @@ impl Error {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// The stable code.
-    pub code: Code,
+    pub code: RecordCode,
     /// The file.
     pub file: String,
     /// What is so, as a sentence without the file's name.

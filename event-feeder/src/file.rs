@@ -15,12 +15,12 @@ mod target;
 mod watch;
 
 pub use digest::Digested;
-pub use known::{FileTable, Head, Identity, KnownFile};
+pub use known::{FileIdentity, FilePrefix, FileTable, KnownFile};
 pub(crate) use open::{header_of, rows};
 
 use crate::cutter::Cutter;
-use crate::{Code, Error, Format, Next, Notice, Position, Source, Target};
-use open::{Open, OpenMode, Text};
+use crate::{Error, Format, Next, Notice, Position, RecordCode, Source, Target};
+use open::{OpenFile, OpenMode, TextEncoding};
 use std::collections::{BTreeMap, BTreeSet};
 use timeline_core::plan::FieldPath;
 
@@ -62,12 +62,12 @@ pub struct FileSource {
     reached: Position,
     /// Where reading ends, if not where the files do.
     until: Option<Position>,
-    current: Option<Open>,
+    current: Option<OpenFile>,
     /// Whether the last file had been read to its end: before anything more is read of it, it is looked at.
     drained: bool,
     /// Holds buffers between files.
     spare: Cutter,
-    watch: watch::Watch,
+    watch: watch::FileWatch,
 }
 
 impl FileSource {
@@ -115,7 +115,7 @@ impl FileSource {
             current: None,
             drained: false,
             spare: Cutter::new(None),
-            watch: watch::Watch::default(),
+            watch: watch::FileWatch::default(),
         }
     }
 
@@ -219,7 +219,7 @@ impl FileSource {
         let packed = self.is_packed(file);
         // One that is followed is read once it is whole: what was handed out of it can then be found again.
         let whole = !packed || self.options.mode == Mode::Batch || self.unpacked_length(file)?.is_some();
-        let text = Text { csv: format == Format::Csv, packed, delimiter: self.options.delimiter };
+        let text = TextEncoding { csv: format == Format::Csv, packed, delimiter: self.options.delimiter };
         let fields = self.options.fields.as_deref();
         let reading = match (self.options.mode, self.until) {
             (_, Some(_)) => OpenMode::Again,
@@ -227,7 +227,7 @@ impl FileSource {
             (Mode::Batch, None) => OpenMode::Once,
         };
         self.current = match whole {
-            true => Open::new(&mut self.files[file], self.at, (format, text, reading), fields, &mut self.spare)?,
+            true => OpenFile::new(&mut self.files[file], self.at, (format, text, reading), fields, &mut self.spare)?,
             false => None,
         };
         if self.current.is_none() {
@@ -236,7 +236,7 @@ impl FileSource {
                 let reason = "it is cut short, or still being written".into();
                 return Err(Error::Format { file: name, format, reason });
             }
-            self.watch.say(Code::Unfinished, &name, "it has no end yet and is waited for".into());
+            self.watch.say(RecordCode::Unfinished, &name, "it has no end yet and is waited for".into());
         }
         Ok(self.current.is_some())
     }
@@ -307,4 +307,4 @@ pub fn expand(patterns: &[String]) -> Result<Vec<String>, Error> {
 mod tests;
 
 /// What was said already, so that it is said once.
-type Said = BTreeSet<(Code, String)>;
+type ToldNotices = BTreeSet<(RecordCode, String)>;

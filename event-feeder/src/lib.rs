@@ -4,7 +4,7 @@
 //! events. Reading needs one thread; decoding is pure calculation and can be spread over several.
 //!
 //! Bad input is never lost in silence and never stops anything: what cannot be used becomes a [`DeadLetter`] with a stable
-//! [`Code`], its position and the beginning of its record. Only a log that is not what it was stops a source, as an
+//! [`RecordCode`], its position and the beginning of its record. Only a log that is not what it was stops a source, as an
 //! [`Error`].
 //!
 //! ```
@@ -60,8 +60,8 @@ mod stream;
 mod table;
 pub mod world;
 
-pub use batch::{Batch, DeadLetter, Event, Seen, Slice};
-pub use code::Code;
+pub use batch::{Batch, DeadLetter, DecodedEvent, RecordTraits, Slice};
+pub use code::RecordCode;
 pub use decode::{Decoder, fields_read};
 pub use error::{Error, Notice};
 pub use file::FileSource;
@@ -73,4 +73,4 @@ pub use sniff::{Sniffed, sniff, sniff_file};
 pub use source::{Block, Mark, MessageKey, Next, Payload, Source, Target};
 pub use spelling::other_spellings;
 pub use stream::StreamSource;
-pub use table::{Fault, FaultKind, MAX_TABLE_BYTES, TableFile, pack, read_table, too_large, unpacked};
+pub use table::{FaultKind, MAX_TABLE_BYTES, TableFault, TableFile, pack, read_table, too_large, unpacked};

@@ -3,7 +3,7 @@
 //! A guess looks at the first [`RECORDS`] records only; what later records hold besides is treated like any other value
 //! that does not fit its column. Columns come in the order of their names.
 
-use crate::csv::{self, Scan};
+use crate::csv::{self, CsvScanner};
 use crate::decode::is_rfc3339;
 use crate::file::header_of;
 use crate::{Error, Format, packed};
@@ -107,7 +107,7 @@ pub fn sniff_file(name: &str, format: Option<Format>, csv: Csv) -> Result<Sniffe
 
 /// What was seen of a column.
 #[derive(Clone, Copy, Debug)]
-struct Seen {
+struct SeenValues {
     /// The type that takes all values so far.
     ty: Option<Type>,
     /// The largest number, without its sign.
@@ -119,17 +119,17 @@ struct Seen {
 }
 
 #[derive(Default)]
-struct Columns {
-    seen: BTreeMap<String, Seen>,
+struct SniffedColumns {
+    seen: BTreeMap<String, SeenValues>,
     names: BTreeSet<String>,
     lists: BTreeMap<String, Value>,
     records: u64,
     hollow: u64,
 }
 
-impl Columns {
+impl SniffedColumns {
     fn see(&mut self, name: &str, ty: Type, number: f64, is_time: bool) {
-        let seen = self.seen.entry(name.to_owned()).or_insert(Seen {
+        let seen = self.seen.entry(name.to_owned()).or_insert(SeenValues {
             ty: None,
             largest: 0.0,
             range: (number, number),
@@ -193,7 +193,7 @@ impl Columns {
     }
 
     fn finish(self) -> Sniffed {
-        let Columns { seen, mut names, lists, records, hollow } = self;
+        let SniffedColumns { seen, mut names, lists, records, hollow } = self;
         names.extend(seen.keys().cloned());
         let mut sniffed = Sniffed { names, lists, records, hollow, ..Sniffed::default() };
         for (name, seen) in seen {
@@ -227,7 +227,7 @@ fn unit_of(largest: f64) -> TimeUnit {
 
 pub(crate) fn lines(sample: &[u8]) -> Sniffed {
     let sample = sample.strip_prefix(crate::format::BOM).unwrap_or(sample);
-    let mut columns = Columns::default();
+    let mut columns = SniffedColumns::default();
     let records = sample.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
     for record in records.take(RECORDS) {
         if let Value::Object(members) = record {
@@ -238,12 +238,12 @@ pub(crate) fn lines(sample: &[u8]) -> Sniffed {
 }
 
 fn records(sample: &[u8], name: &str, csv: Csv) -> Result<Sniffed, Error> {
-    let mut columns = Columns::default();
+    let mut columns = SniffedColumns::default();
     let Some((header, delimiter, mut start)) = header_of(sample, name, csv.delimiter)? else {
         return Ok(Sniffed::default());
     };
     let comma = csv.decimal.map_or(delimiter == b';', |sign| sign == b',');
-    let mut scan = Scan::new(Some(delimiter));
+    let mut scan = CsvScanner::new(Some(delimiter));
     for _ in 0..RECORDS {
         // A record that the sample cuts off is not looked at, but for a file's last line.
         let end =

@@ -12,7 +12,7 @@
 //! 5. A connection that is lost is no error: the source builds it anew, for as long as it takes, and meanwhile is idle and
 //!    not drained.
 
-use crate::csv::Scan;
+use crate::csv::CsvScanner;
 use crate::file::FileTable;
 use crate::{Error, Gap, Notice, Position, key_hash};
 use arrow::record_batch::RecordBatch;
@@ -135,7 +135,7 @@ impl Block {
             }
             // Where a record ends is known from its beginning only: a line may be part of a cell.
             Payload::Csv { delimiter, bytes: all, .. } => {
-                let (mut scan, mut at) = (Scan::new(Some(*delimiter)), 0);
+                let (mut scan, mut at) = (CsvScanner::new(Some(*delimiter)), 0);
                 while at < bytes.max(1) {
                     at = scan.next_end(all, at)?;
                 }

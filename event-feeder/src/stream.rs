@@ -3,8 +3,8 @@
 //! Its positions are bytes read so far, so they order its records but cannot be gone back to.
 //! Parquet is read to its end before its first row, for its index stands there. What gzip packs is unpacked.
 
-use crate::csv::Scan;
-use crate::cutter::{BLOCK, Cut, Cutter};
+use crate::csv::CsvScanner;
+use crate::cutter::{BLOCK, CutResult, Cutter};
 use crate::file::{FileTable, header_of, rows};
 use crate::sniff::{Sniffed, sniff};
 use crate::{Block, Error, Format, Next, Notice, Payload, Position, Source, Target, packed};
@@ -17,7 +17,7 @@ use timeline_core::plan::Csv;
 
 /// A log that comes in as a stream. Waits for input in [`Source::next`], and never says [`Next::Idle`].
 pub struct StreamSource<R: Read> {
-    from: From<R>,
+    from: SniffedStream<R>,
     name: Arc<str>,
     format: Format,
     csv: Csv,
@@ -29,12 +29,12 @@ pub struct StreamSource<R: Read> {
 }
 
 /// A stream, the bytes that were looked at included.
-enum From<R: Read> {
+enum SniffedStream<R: Read> {
     Plain(Chain<Cursor<Vec<u8>>, R>),
     Packed(Box<MultiGzDecoder<Chain<Cursor<Vec<u8>>, R>>>),
 }
 
-impl<R: Read> From<R> {
+impl<R: Read> SniffedStream<R> {
     /// Looks whether it is packed.
     fn new(mut from: R, name: &str) -> Result<Self, Error> {
         let mut first = vec![];
@@ -43,13 +43,13 @@ impl<R: Read> From<R> {
         let is_packed = packed::is_packed(&first);
         packed::refuse(&first, name, None)?;
         let whole = Cursor::new(first).chain(from);
-        Ok(if is_packed { From::Packed(Box::new(packed::unpack(whole))) } else { From::Plain(whole) })
+        Ok(if is_packed { SniffedStream::Packed(Box::new(packed::unpack(whole))) } else { SniffedStream::Plain(whole) })
     }
 
     fn by_ref(&mut self) -> &mut dyn Read {
         match self {
-            From::Plain(from) => from,
-            From::Packed(from) => from,
+            SniffedStream::Plain(from) => from,
+            SniffedStream::Packed(from) => from,
         }
     }
 }
@@ -58,7 +58,7 @@ impl<R: Read + Send> StreamSource<R> {
     /// Reads a stream; without a format its first bytes tell. `name` is how dead letters call it.
     pub fn new(from: R, name: &str, format: Option<Format>) -> Result<Self, Error> {
         let mut source = StreamSource {
-            from: From::new(from, name)?,
+            from: SniffedStream::new(from, name)?,
             name: name.into(),
             format: Format::Ndjson,
             csv: Csv::default(),
@@ -79,7 +79,7 @@ impl<R: Read + Send> StreamSource<R> {
     /// Says how its CSV is written. Only before the first block.
     pub fn written(&mut self, csv: Csv) {
         self.csv = csv;
-        self.cutter.set_csv((self.format == Format::Csv).then(|| Scan::new(csv.delimiter)));
+        self.cutter.set_csv((self.format == Format::Csv).then(|| CsvScanner::new(csv.delimiter)));
     }
 
     /// The format of the stream.
@@ -123,9 +123,9 @@ impl<R: Read + Send> StreamSource<R> {
     fn next_text(&mut self) -> Result<Option<(Payload, u64)>, Error> {
         loop {
             return Ok(Some(match self.cutter.next(self.from.by_ref(), true).map_err(Error::read(&self.name))? {
-                Cut::Nothing => return Ok(None),
-                Cut::TooLong(bytes, length) => (Payload::TooLong(bytes), length),
-                Cut::Records(mut bytes) => {
+                CutResult::Nothing => return Ok(None),
+                CutResult::TooLong(bytes, length) => (Payload::TooLong(bytes), length),
+                CutResult::Records(mut bytes) => {
                     if self.format == Format::Csv && self.header.is_none() {
                         let length = bytes.len() as u64;
                         let found = header_of(&bytes, &self.name, self.csv.delimiter)?;

@@ -50,7 +50,7 @@ pub struct TableFile {
 
 /// Why a file is no such table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct TableFault {
     /// What kind of trouble it is.
     pub kind: FaultKind,
     /// What is wrong, with its place in the file.
@@ -77,7 +77,7 @@ pub enum FaultKind {
 }
 
 /// The bytes of a table as they are read: what comes out of them, where they are packed by gzip.
-pub fn unpacked<'b>(bytes: &'b [u8], name: &str) -> Result<std::borrow::Cow<'b, [u8]>, Fault> {
+pub fn unpacked<'b>(bytes: &'b [u8], name: &str) -> Result<std::borrow::Cow<'b, [u8]>, TableFault> {
     if bytes.len() > MAX_TABLE_BYTES {
         return Err(too_large(name, &format!("{} bytes", bytes.len())));
     }
@@ -101,7 +101,12 @@ pub fn pack(text: &[u8]) -> Vec<u8> {
 }
 
 /// The table in a file's bytes; without a format they tell. `name` is how faults call the file.
-pub fn read_table(bytes: &[u8], name: &str, format: Option<Format>, wanted: &TableFile) -> Result<LookupTable, Fault> {
+pub fn read_table(
+    bytes: &[u8],
+    name: &str,
+    format: Option<Format>,
+    wanted: &TableFile,
+) -> Result<LookupTable, TableFault> {
     packed::refuse(bytes, name, format).map_err(|error| unreadable(&error))?;
     let bytes = unpacked(bytes, name)?;
     let format = format.or_else(|| Format::of_content(&bytes)).unwrap_or(Format::Ndjson);
@@ -116,7 +121,7 @@ pub fn read_table(bytes: &[u8], name: &str, format: Option<Format>, wanted: &Tab
         format,
         rows: TableRows::new(wanted.shape.clone()),
         places: vec![],
-        seen: Seen::default(),
+        seen: SeenRow::default(),
     };
     reading.all()?;
     if format == Format::Ndjson && !reading.rows.is_empty() {
@@ -135,13 +140,13 @@ pub fn read_table(bytes: &[u8], name: &str, format: Option<Format>, wanted: &Tab
 }
 
 /// The names that a file's rows have.
-fn names(bytes: &[u8], name: &str, format: Format, csv: Csv) -> Result<Sniffed, Fault> {
+fn names(bytes: &[u8], name: &str, format: Format, csv: Csv) -> Result<Sniffed, TableFault> {
     let sample = if format == Format::Parquet { bytes } else { &bytes[..bytes.len().min(SAMPLE)] };
     sniff(format, sample, name, csv).map_err(|error| unreadable(&error))
 }
 
 /// Whether the file lacks a field that is wanted.
-fn lacks(wanted: &TableFile, name: &str, names: &Sniffed, has: impl Fn(&FieldPath) -> bool) -> Result<(), Fault> {
+fn lacks(wanted: &TableFile, name: &str, names: &Sniffed, has: impl Fn(&FieldPath) -> bool) -> Result<(), TableFault> {
     let paths = wanted.columns.iter().map(|column| &column.path).chain(&wanted.from).chain(&wanted.until);
     let Some(path) = paths.into_iter().find(|path| !has(path)) else { return Ok(()) };
     let field = path.dotted();
@@ -150,7 +155,7 @@ fn lacks(wanted: &TableFile, name: &str, names: &Sniffed, has: impl Fn(&FieldPat
         nearest(&field, known.iter().copied()).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
     let shown: Vec<String> = known.iter().take(20).map(|known| format!("`{known}`")).collect();
     let more = if known.len() > shown.len() { ", ..." } else { "" };
-    Err(Fault {
+    Err(TableFault {
         kind: FaultKind::Columns,
         message: format!("{name} has no column `{field}`"),
         help: match shown.is_empty() {
@@ -166,7 +171,7 @@ fn lacks(wanted: &TableFile, name: &str, names: &Sniffed, has: impl Fn(&FieldPat
 
 /// What was seen in some row.
 #[derive(Default)]
-struct Seen {
+struct SeenRow {
     columns: u64,
     from: bool,
     until: bool,
@@ -181,11 +186,11 @@ struct TableReader<'a> {
     rows: TableRows,
     /// Where each row stands: bytes, or rows of Parquet.
     places: Vec<u64>,
-    seen: Seen,
+    seen: SeenRow,
 }
 
 impl TableReader<'_> {
-    fn all(&mut self) -> Result<(), Fault> {
+    fn all(&mut self) -> Result<(), TableFault> {
         let mut decoder = Decoder::of_table(self.wanted);
         let (mut texts, mut known) = (0, BTreeSet::new());
         if self.format == Format::Parquet {
@@ -225,7 +230,7 @@ impl TableReader<'_> {
     }
 
     /// Takes the rows of a batch; texts that are alike are one.
-    fn take(&mut self, batch: &Batch, texts: &mut usize, known: &mut BTreeSet<Arc<str>>) -> Result<(), Fault> {
+    fn take(&mut self, batch: &Batch, texts: &mut usize, known: &mut BTreeSet<Arc<str>>) -> Result<(), TableFault> {
         if let Some(dead) = batch.dead.first() {
             return Err(self.unfit(dead));
         }
@@ -274,10 +279,10 @@ impl TableReader<'_> {
         Ok(())
     }
 
-    fn table(self) -> Result<LookupTable, Fault> {
+    fn table(self) -> Result<LookupTable, TableFault> {
         let TableReader { wanted, name, bytes, format, rows, places, .. } = self;
         if rows.is_empty() {
-            return Err(Fault {
+            return Err(TableFault {
                 kind: FaultKind::Row,
                 message: format!("{name} has no row"),
                 help: "a table without rows says nothing of anything: name the file that has them".into(),
@@ -287,7 +292,7 @@ impl TableReader<'_> {
         rows.finish().map_err(|conflict| {
             let at = |row: usize| place(bytes, format, places[row]);
             match conflict {
-                TableConflict::Overlap { first, second, key } => Fault {
+                TableConflict::Overlap { first, second, key } => TableFault {
                     kind: FaultKind::Overlap,
                     message: format!(
                         "{name}: {} and {} both speak of {} at one instant",
@@ -300,7 +305,7 @@ impl TableReader<'_> {
                         .into(),
                     field: None,
                 },
-                TableConflict::Empty { row } => Fault {
+                TableConflict::Empty { row } => TableFault {
                     kind: FaultKind::Row,
                     message: format!("{name}: {} ends before it has begun, so it never holds", at(row)),
                     help:
@@ -313,10 +318,10 @@ impl TableReader<'_> {
     }
 
     /// What is wrong with a row that could not be read.
-    fn unfit(&self, dead: &DeadLetter) -> Fault {
+    fn unfit(&self, dead: &DeadLetter) -> TableFault {
         let at = place(self.bytes, self.format, dead.position.offset);
         let column = dead.column.as_ref().map(|column| format!("`{column}` is ")).unwrap_or_default();
-        Fault {
+        TableFault {
             kind: FaultKind::Row,
             message: format!("{}: {at}: {column}{}", self.name, dead.reason),
             help: "every row of a table must be right; an empty cell says nothing, and `null \"WORD\"` behind a column names \
@@ -326,9 +331,9 @@ impl TableReader<'_> {
         }
     }
 
-    fn no_key(&self, offset: u64, column: &SourceColumn) -> Fault {
+    fn no_key(&self, offset: u64, column: &SourceColumn) -> TableFault {
         let at = place(self.bytes, self.format, offset);
-        Fault {
+        TableFault {
             kind: FaultKind::Row,
             message: format!("{}: {at}: the key `{}` is missing", self.name, column.name),
             help: "a row is found by its key: give it one, or leave the row out".into(),
@@ -358,13 +363,13 @@ fn text(key: &[Value]) -> String {
     }
 }
 
-fn unreadable(error: &Error) -> Fault {
-    Fault { kind: FaultKind::Unreadable, message: error.to_string(), help: error.help().to_owned(), field: None }
+fn unreadable(error: &Error) -> TableFault {
+    TableFault { kind: FaultKind::Unreadable, message: error.to_string(), help: error.help().to_owned(), field: None }
 }
 
 /// That a file is too large; `what` is how much it has.
-pub fn too_large(name: &str, what: &str) -> Fault {
-    Fault {
+pub fn too_large(name: &str, what: &str) -> TableFault {
+    TableFault {
         kind: FaultKind::TooLarge,
         message: format!("a table has at most {} MiB, {name} has {what}", MAX_TABLE_BYTES >> 20),
         help: "keep the columns and rows that are asked for; what is larger is a source of events, joined by its key"

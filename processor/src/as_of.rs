@@ -7,7 +7,7 @@
 use crate::engine::IsWanted;
 use crate::lane::{Lane, SessionOutput, SessionSnapshot};
 use crate::replay::{self, ReplayLogs};
-use event_feeder::{Error, Event};
+use event_feeder::{DecodedEvent, Error};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use timeline_core::Time;
@@ -56,7 +56,7 @@ pub fn replay(plan: &Arc<Plan>, logs: ReplayLogs<'_>, question: AsOfQuestion<'_>
     let mut lane: Lane = Lane::new(Arc::clone(plan), Some(at));
     let mut told = AsOfSessions::default();
     replay::replay(&mut lane, logs, Some(at), |lane, batch, watermarks, _| {
-        let wanted = |event: &Event| keys.is_none_or(|keys| keys.contains(batch.text(event.key)));
+        let wanted = |event: &DecodedEvent| keys.is_none_or(|keys| keys.contains(batch.text(event.key)));
         let own = (0..).zip(&batch.events).filter(|(_, event)| wanted(event)).map(|(i, _)| i);
         lane.take(batch, &own.collect::<Vec<u32>>(), watermarks);
         let (outcome, _) = lane.drain();

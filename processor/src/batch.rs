@@ -10,7 +10,7 @@ use crate::remarks;
 use crate::time_jumps::{TimeJump, TimeJumpEffect, TimeJumps};
 use crate::totals::MetricTotals;
 use event_feeder::world;
-use event_feeder::{Code, DeadLetter, Notice, Position, Seen, Source};
+use event_feeder::{DeadLetter, Notice, Position, RecordCode, RecordTraits, Source};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use timeline_core::Time;
@@ -47,7 +47,7 @@ pub struct Evaluation {
     /// What could not be read, in log order: the first [`DEAD_MAX`], and more if that was asked for.
     pub dead: Vec<DeadLetter>,
     /// How many there are of each code.
-    pub dead_counts: BTreeMap<Code, u64>,
+    pub dead_counts: BTreeMap<RecordCode, u64>,
     /// What the source set aside.
     pub notices: Vec<Notice>,
     /// Records read.
@@ -68,7 +68,7 @@ pub struct SourceSummary {
     /// Usable events among them.
     pub events: u64,
     /// What they have.
-    pub seen: Seen,
+    pub seen: RecordTraits,
     /// Of each block where it begins, its least and its largest time.
     blocks: Vec<(Position, Time, Time)>,
     leaps: TimeJumps,

@@ -1,6 +1,6 @@
 //! The stable codes of what is wrong with a state, and of what it proves.
 //!
-//! A code is never given another meaning; what is new gets a new one. Codes of input are in [`event_feeder::Code`].
+//! A code is never given another meaning; what is new gets a new one. Codes of input are in [`event_feeder::RecordCode`].
 
 use std::fmt;
 

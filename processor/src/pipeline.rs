@@ -22,7 +22,7 @@ pub use coming::Coming;
 use crate::lane::{Lane, Watcher, YieldAfter};
 use crate::time_jumps::TimeJump;
 use crate::watermark::{IdleAdvances, PartitionProgress, UnreadPrefix};
-use event_feeder::{Block, DeadLetter, Decoder, Position, Seen, world};
+use event_feeder::{Block, DeadLetter, Decoder, Position, RecordTraits, world};
 use lane_thread::{Call, Command, Job, LaneThread, Routed};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -68,7 +68,7 @@ pub struct DecodedBlock {
     /// Largest usable event time in it.
     pub max_time: Option<Time>,
     /// What its records have.
-    pub seen: Seen,
+    pub seen: RecordTraits,
     /// Memory of a batch that is done with.
     pub recycled: Option<Vec<u8>>,
     /// How long the lane thread was busy with the events of the round before.

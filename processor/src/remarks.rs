@@ -3,7 +3,7 @@
 //!
 //! None of it changes an answer; it is why an answer is hardly the one that was meant, so nobody gets a silent 0.
 
-use event_feeder::{Code, Notice, Seen, Sniffed};
+use event_feeder::{Notice, RecordCode, RecordTraits, Sniffed};
 use serde_json::Value;
 use std::ops::Range;
 use timeline_core::plan::{FieldPath, Plan, SourceDefinition, TimeUnit};
@@ -31,7 +31,7 @@ pub struct Remark {
 }
 
 /// What there is to say of the records of one of a plan's sources: `records` of them, of which `events` were usable.
-pub fn of(plan: &Plan, number: usize, seen: &Seen, records: u64, events: u64) -> Vec<Remark> {
+pub fn of(plan: &Plan, number: usize, seen: &RecordTraits, records: u64, events: u64) -> Vec<Remark> {
     let source = plan.source_at(number);
     let mut all = vec![];
     if records == 0 {
@@ -39,7 +39,7 @@ pub fn of(plan: &Plan, number: usize, seen: &Seen, records: u64, events: u64) ->
     }
     let none = Sniffed::default();
     let names = seen.names.as_deref().unwrap_or(&none);
-    let mut say = |column, (code, detail): (Code, String)| {
+    let mut say = |column, (code, detail): (RecordCode, String)| {
         all.push(Remark { notice: Notice { code, file: source.name.clone(), detail }, column });
     };
     if events == 0 {
@@ -67,7 +67,7 @@ pub fn of(plan: &Plan, number: usize, seen: &Seen, records: u64, events: u64) ->
     }
     let null_is_missing = plan.columns_of(number).any(|(_, column)| column.nulls.missing);
     if events >= FEW && seen.hollow * 2 > events && !null_is_missing {
-        say(None, (Code::MostlyNulls, mostly_nulls(seen.hollow, events)));
+        say(None, (RecordCode::MostlyNulls, mostly_nulls(seen.hollow, events)));
     }
     // What no record has is said already.
     let lacking = seen.lacking.iter().map(|(file, columns)| (file, columns & seen.columns));
@@ -75,21 +75,21 @@ pub fn of(plan: &Plan, number: usize, seen: &Seen, records: u64, events: u64) ->
         let own = plan.columns_of(number).filter(|(id, _)| columns & id.bit() != 0);
         let names: Vec<String> = own.map(|(_, column)| format!("`{}`", column.path.dotted())).collect();
         let word = if names.len() == 1 { "column" } else { "columns" };
-        say(None, (Code::Lacking, format!("{file} has no {word} {}, which others have", names.join(", "))));
+        say(None, (RecordCode::Lacking, format!("{file} has no {word} {}, which others have", names.join(", "))));
     }
     if let Some(detail) = other_unit(source, seen.least.zip(seen.largest)) {
-        say(None, (Code::WrongUnit, detail));
+        say(None, (RecordCode::WrongUnit, detail));
     }
     if seen.twice > 0 {
         let detail = format!(
             "{} local times stand for two instants, for the clocks were put back; the earlier was taken",
             seen.twice
         );
-        say(None, (Code::Twice, detail));
+        say(None, (RecordCode::Twice, detail));
     }
     if seen.cut > 0 {
         let detail = format!("{} times have digits beyond the nanosecond, which are cut off", seen.cut);
-        say(None, (Code::CutOff, detail));
+        say(None, (RecordCode::CutOff, detail));
     }
     all
 }
@@ -141,17 +141,17 @@ pub fn of_losses(source: &str, losses: &Losses) -> Vec<Loss> {
                 )
             }
         };
-        say(Code::Unread, unusable + values, *records, detail);
+        say(RecordCode::Unread, unusable + values, *records, detail);
     }
     if *late > 0 {
         let events = records - unusable;
         let detail = format!("{late} of {events} events came later than `lateness` waits for, and do not count");
-        say(Code::TooLate, *late, events, detail);
+        say(RecordCode::TooLate, *late, events, detail);
     }
     if *forgotten > 0 {
         let detail =
             format!("{forgotten} values were forgotten beyond a cap: what they come to stands with the absent value");
-        say(Code::Forgotten, *forgotten, 0, detail);
+        say(RecordCode::Forgotten, *forgotten, 0, detail);
     }
     all
 }
@@ -164,14 +164,14 @@ pub fn of_sample(plan: &Plan, number: usize, sample: &Sniffed) -> Vec<Remark> {
         let (least, largest) = sample.numbers.get(&source.time.dotted())?;
         Some((least.checked_mul(unit)?, largest.checked_mul(unit)?))
     });
-    let seen = Seen {
+    let seen = RecordTraits {
         least: times.map(|(least, _)| least),
         largest: times.map(|(_, largest)| largest),
         columns: here.fold(0, |set, (id, _)| set | id.bit()),
         order: source.order.as_ref().is_some_and(|(path, _)| sample.has(path)),
         hollow: sample.hollow,
         names: Some(Box::new(sample.clone())),
-        ..Seen::default()
+        ..RecordTraits::default()
     };
     let records = sample.records.max(1);
     let keyed = source.key.iter().chain([&source.time]).all(|path| sample.has(path) || path.selects());
@@ -223,12 +223,12 @@ pub fn line(notice: &Notice) -> String {
 }
 
 /// That no record has something, and what may have been meant instead.
-fn missing(path: &FieldPath, what: &str, names: &Sniffed, records: u64) -> (Code, String) {
+fn missing(path: &FieldPath, what: &str, names: &Sniffed, records: u64) -> (RecordCode, String) {
     let of =
         if records == 1 { "the one record does not have".into() } else { format!("none of {records} records has") };
     if let Some(selected) = in_list(path, names) {
         return (
-            Code::InList,
+            RecordCode::InList,
             format!("{of} {what}: a list stands there, of which an element is selected: \"{selected}\""),
         );
     }
@@ -239,7 +239,7 @@ fn missing(path: &FieldPath, what: &str, names: &Sniffed, records: u64) -> (Code
     let deeper = || known().find(|name| name.rsplit('.').next() == Some(last));
     let near = nearest(&dotted, known()).or_else(deeper);
     let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-    (Code::Unseen, format!("{of} {what}{near}"))
+    (RecordCode::Unseen, format!("{of} {what}{near}"))
 }
 
 /// The path with an element selected where it meets a list without saying which.

@@ -307,7 +307,7 @@ mod tests {
     use crate::labels::Labels;
     use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array, RecordBatch, StringArray};
     use arrow::datatypes::{Decimal128Type, Float64Type};
-    use event_feeder::{Code, DeadLetter, Position};
+    use event_feeder::{DeadLetter, Position, RecordCode};
     use parquet::arrow::ArrowWriter;
     use std::sync::Arc;
     use timeline_dsl::{Program, compile};
@@ -337,7 +337,7 @@ mod tests {
         let dead = |n: u64| DeadLetter {
             origin: "log".into(),
             position: Position::at(0, n),
-            code: Code::WrongType,
+            code: RecordCode::WrongType,
             column: None,
             reason: "none".into(),
             record: vec![],
@@ -387,7 +387,7 @@ mod tests {
         let dead = |n: u64| DeadLetter {
             origin: "log".into(),
             position: Position::at(0, n),
-            code: Code::WrongType,
+            code: RecordCode::WrongType,
             column: None,
             reason: "none".into(),
             record: vec![],

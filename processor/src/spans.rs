@@ -9,7 +9,7 @@
 use crate::engine::IsWanted;
 use crate::lane::{Lane, RecordedSpan, Recorder, SessionOutput};
 use crate::replay::{self, ReplayLogs};
-use event_feeder::{Error, Event};
+use event_feeder::{DecodedEvent, Error};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use timeline_core::Time;
@@ -31,7 +31,7 @@ pub fn replay(
 ) -> Result<Vec<RecordedSpan>, Error> {
     let mut lane: Lane<Recorder<false>> = Lane::new(Arc::clone(plan), None);
     replay::replay(&mut lane, logs, None, |lane, batch, watermarks, _| {
-        let wanted = |event: &Event| keys.is_none_or(|keys| keys.contains(batch.text(event.key)));
+        let wanted = |event: &DecodedEvent| keys.is_none_or(|keys| keys.contains(batch.text(event.key)));
         let own = (0..).zip(&batch.events).filter(|(_, event)| wanted(event)).map(|(i, _)| i);
         lane.take(batch, &own.collect::<Vec<u32>>(), watermarks);
         // Only the spans are wanted of it.

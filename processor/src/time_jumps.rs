@@ -9,7 +9,7 @@
 //!
 //! **Invariant:** what is found follows from the log, never from how it was cut into blocks or from a clock on a wall.
 
-use event_feeder::{Batch, Code, Notice, Position};
+use event_feeder::{Batch, Notice, Position, RecordCode};
 use std::sync::Arc;
 use timeline_core::{SECOND, Time, instant_text};
 
@@ -168,14 +168,14 @@ impl TimeJumpEffect {
             Some(days) => format!("the event at {position} of {origin} says {said}, {days} days after all before it"),
         };
         let detail = format!("{what}; {consequence}");
-        Notice { code: Code::FarAhead, file: source.to_owned(), detail }
+        Notice { code: RecordCode::FarAhead, file: source.to_owned(), detail }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{FAR, TimeJump, TimeJumps};
-    use event_feeder::{Code, Position};
+    use event_feeder::{Position, RecordCode};
     use timeline_core::{SECOND, Time};
 
     fn at(offset: u64) -> Position {
@@ -212,7 +212,7 @@ mod tests {
         let news = leaps.news(13);
         assert_eq!(news.len(), 1);
         let notice = news[0].late_notice("s");
-        assert_eq!((notice.code, notice.file.as_str()), (Code::FarAhead, "s"));
+        assert_eq!((notice.code, notice.file.as_str()), (RecordCode::FarAhead, "s"));
         assert_eq!(
             notice.detail,
             "the event at 0:5 of f says 1972-06-19T00:00:00Z, 899 days after all before it; because of it 5 events \

@@ -10,7 +10,7 @@ mod strategies;
 #[path = "reference/told.rs"]
 mod told;
 
-use event_feeder::{Batch, Event, Position, Slice, key_hash};
+use event_feeder::{Batch, DecodedEvent, Position, Slice, key_hash};
 use processor::lane::{AlertRow, Lane, LateReason, RecordedSpan, Recorder, SessionOutput, SessionSnapshot, YieldAfter};
 use processor::pipeline::lane_of;
 use processor::totals::{Amount, FoldedNumber, MetricTotals};
@@ -82,7 +82,7 @@ fn batch(events: &[reference::LogEvent], plan: &Plan) -> Batch {
             batch.values.push(word);
         }
         largest = largest.max(record.time);
-        batch.events.push(Event {
+        batch.events.push(DecodedEvent {
             hash: key_hash(event.key.as_bytes()),
             time: record.time,
             order_bits: record.order.map_or(0, |order| order.bits()),

@@ -12,9 +12,9 @@ mod state;
 use super::serve;
 use crate::error::{Error, Result};
 use crate::settings::Settings;
-use event_feeder::pulsar::{Behind, Client, Settings as Broker};
+use event_feeder::pulsar::{BrokerSettings, Client, TopicRemainder};
 use event_feeder::world;
-use event_feeder::{AcceptGaps, Code, Format, Gap, Payload, Position, sniff};
+use event_feeder::{AcceptGaps, Format, Gap, Payload, Position, RecordCode, sniff};
 use event_producer::produce::Access;
 use processor::checkpoint::{StateLocation, inspect};
 use processor::input::{Log, LogPartition, Topics};
@@ -176,7 +176,7 @@ fn source(
             }
         }
     }
-    let settings = Broker { broker, ..client.settings().clone() };
+    let settings = BrokerSettings { broker, ..client.settings().clone() };
     let log = Topics::new(settings, topics, args.subscription().to_owned()).map_err(|e| Error::Other(e.into()))?;
     let parts = match log.partitions() {
         Ok(parts) => parts,
@@ -196,8 +196,10 @@ fn source(
                     lines.extend_from_slice(&bytes[..bytes.len().min(LINES_MAX)]);
                 }
                 if let Some(remark) = &look.remark {
-                    findings
-                        .warn(&format!("{}: [{}] {remark}", part.name, Code::MostlyNulls), Code::MostlyNulls.help());
+                    findings.warn(
+                        &format!("{}: [{}] {remark}", part.name, RecordCode::MostlyNulls),
+                        RecordCode::MostlyNulls.help(),
+                    );
                 }
                 if let (Some(seen), Some(block)) = (&mut own, look.block) {
                     seen.add(part.number, block);
@@ -295,7 +297,7 @@ fn positions(
             && let Ok(Some(cursor)) = cursor(admin, what, args.subscription())
             && cursor.offset > 0
         {
-            let (code, subscription) = (Code::Acknowledged, args.subscription());
+            let (code, subscription) = (RecordCode::Acknowledged, args.subscription());
             let said =
                 format!("[{code}] {what}: subscription {subscription} has acknowledged everything before {cursor}");
             findings.fault(&format!("{said}, and there is no state that has it"), code.help());
@@ -303,20 +305,20 @@ fn positions(
         return;
     };
     match client.behind(what, oldest) {
-        Ok(Behind::Whole(_)) => findings.ok(&format!("{what}: nothing that the state needs is gone ({oldest})")),
-        Ok(Behind::Gap(gap)) if gaps.contains(&gap) => {
+        Ok(TopicRemainder::Whole(_)) => findings.ok(&format!("{what}: nothing that the state needs is gone ({oldest})")),
+        Ok(TopicRemainder::Gap(gap)) if gaps.contains(&gap) => {
             findings.ok(&format!("{what}: {gap} is gone, which was accepted; nothing else that the state needs is"));
         }
-        Ok(Behind::Gap(gap)) => findings.fault(
+        Ok(TopicRemainder::Gap(gap)) => findings.fault(
             &format!("{what}: {}", gap.reason()),
             &format!(
                 "lengthen the topic's retention; start over with an empty state, or accept the loss with --accept-gap={}",
                 AcceptGaps::name(what, &gap)
             ),
         ),
-        Ok(Behind::Other(end)) => findings.fault(
+        Ok(TopicRemainder::Other(end)) => findings.fault(
             &format!("{what} ends at {end}, before {oldest} that the state needs: it is another topic of that name"),
-            Code::OtherTopic.help(),
+            RecordCode::OtherTopic.help(),
         ),
         Err(error) => findings.fault(&error.to_string(), error.code().help()),
     }

@@ -7,7 +7,7 @@ mod recipes;
 mod reliability;
 
 use crate::cli::{Sandbox, finish};
-use event_feeder::Code;
+use event_feeder::RecordCode;
 use std::fmt::Write;
 use std::path::Path;
 use timeline_dsl::catalogue::{self, Operator};
@@ -107,7 +107,7 @@ What is wrong with the state itself, or with what its parts say of each other; [
 #[test]
 fn codes_of_input() {
     let mut page = CODES_HEAD.to_owned();
-    for code in Code::ALL {
+    for code in RecordCode::ALL {
         let _ = writeln!(page, "| {code} | {} | {} |", code.meaning(), code.help());
     }
     page += STATE_HEAD;

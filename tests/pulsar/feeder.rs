@@ -2,7 +2,7 @@
 
 use super::harness::{Broker, PATIENCE, broker};
 use event_feeder::pulsar::{Outgoing, Subscription, TopicPublisher, partition_of};
-use event_feeder::{AcceptGaps, Code, Decoder, Next, Position, Source, Target};
+use event_feeder::{AcceptGaps, Decoder, Next, Position, RecordCode, Source, Target};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use timeline_core::plan::{FieldPath, Idle, SourceColumn, SourceDefinition, TimeUnit};
@@ -270,11 +270,11 @@ fn what_cannot_be_read_says_why() {
     let _first = broker.source(&topic, "s", Position::START);
     let code =
         |broker: &Broker, topic: &str| broker.client().subscribe(subscription(topic)).map(drop).unwrap_err().code();
-    assert_eq!(code(&broker, &topic), Code::TopicBusy);
-    assert_eq!(code(&broker, "persistent://public/nowhere/t"), Code::NoTopic);
-    let nobody = event_feeder::pulsar::Settings { broker: "pulsar://127.0.0.1:1".into(), ..Default::default() };
+    assert_eq!(code(&broker, &topic), RecordCode::TopicBusy);
+    assert_eq!(code(&broker, "persistent://public/nowhere/t"), RecordCode::NoTopic);
+    let nobody = event_feeder::pulsar::BrokerSettings { broker: "pulsar://127.0.0.1:1".into(), ..Default::default() };
     let nobody = event_feeder::pulsar::Client::new(nobody).unwrap();
-    assert_eq!(nobody.partitions(&topic).unwrap_err().code(), Code::NoBroker);
+    assert_eq!(nobody.partitions(&topic).unwrap_err().code(), RecordCode::NoBroker);
 }
 
 /// The memory of this process, in MiB; `None` where there is no `/proc`.

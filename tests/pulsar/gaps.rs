@@ -2,8 +2,8 @@
 
 use super::harness::{Broker, PATIENCE, broker, rolling_broker};
 use crate::cli::Sandbox;
-use event_feeder::pulsar::{Behind, Outgoing, Subscription, TopicPublisher};
-use event_feeder::{AcceptGaps, Code, Error, Gap, Next, Payload, Position, Source};
+use event_feeder::pulsar::{Outgoing, Subscription, TopicPublisher, TopicRemainder};
+use event_feeder::{AcceptGaps, Error, Gap, Next, Payload, Position, RecordCode, Source};
 use std::io::{BufRead, BufReader};
 use std::ops::Range;
 use std::process::{Child, Stdio};
@@ -28,7 +28,7 @@ fn open(broker: &Broker, topic: &str, after: Position, accept: AcceptGaps) -> Re
         match broker.client().subscribe(subscription()) {
             Ok(source) => return Ok(Box::new(source)),
             // The broker takes a moment to see that the last one has gone.
-            Err(error) if error.code() != Code::TopicBusy || began.elapsed() > PATIENCE => return Err(error),
+            Err(error) if error.code() != RecordCode::TopicBusy || began.elapsed() > PATIENCE => return Err(error),
             Err(_) => std::thread::sleep(Duration::from_millis(50)),
         }
     }
@@ -81,7 +81,7 @@ fn a_gap_is_told_exactly_and_gone_over_only_if_that_is_said() {
     // In the midst of the second ledger.
     let at = Position::at(ledgers[1], 10);
     let first = LEDGER + 10;
-    assert_eq!(broker.client().behind(&topic, at).unwrap(), Behind::Whole(Some(at)));
+    assert_eq!(broker.client().behind(&topic, at).unwrap(), TopicRemainder::Whole(Some(at)));
     let (times, gaps, end) = read(&mut *open(&broker, &topic, at, AcceptGaps::None).unwrap(), at);
     assert_eq!((times, gaps), ((first..3 * LEDGER + 20).collect(), vec![]), "from ledger to ledger nothing is missing");
 
@@ -89,7 +89,7 @@ fn a_gap_is_told_exactly_and_gone_over_only_if_that_is_said() {
     broker.skip_all(&topic, "s");
     trim(&broker, &topic, ledgers[2]);
     let gap = Gap { from: at, to: Some(Position::at(ledgers[3], 0)) };
-    assert_eq!(broker.client().behind(&topic, at).unwrap(), Behind::Gap(gap));
+    assert_eq!(broker.client().behind(&topic, at).unwrap(), TopicRemainder::Gap(gap));
     let refused = |accept| match open(&broker, &topic, at, accept).err().unwrap() {
         Error::Gap { gap, .. } => gap,
         other => panic!("{other}"),
@@ -149,7 +149,7 @@ fn reading_begins_where_the_state_is_wherever_the_subscription_is() {
     broker.skip_all(&topic, "s");
     // An old subscription of that name, and a new state: what it has let go of may be gone, so it is refused.
     let error = open(&broker, &topic, Position::START, AcceptGaps::None).err().unwrap();
-    assert_eq!(error.code(), Code::Acknowledged, "{error}");
+    assert_eq!(error.code(), RecordCode::Acknowledged, "{error}");
     let first = Position::at(broker.ledgers(&topic)[0], 0);
     let gap = Gap { from: Position::START, to: Some(first) };
     assert!(
@@ -235,10 +235,10 @@ fn a_topic_that_ends_before_the_state_is_another_one() {
     send(&mut publisher, 0..5);
     let later = Position::at(broker.ledgers(&topic)[0] + 1_000_000, 7);
     let error = open(&broker, &topic, later, AcceptGaps::All).err().unwrap();
-    assert_eq!(error.code(), Code::OtherTopic, "{error}");
+    assert_eq!(error.code(), RecordCode::OtherTopic, "{error}");
     assert_eq!(
         broker.client().behind(&topic, later).unwrap(),
-        Behind::Other(Position::at(broker.ledgers(&topic)[0], 5))
+        TopicRemainder::Other(Position::at(broker.ledgers(&topic)[0], 5))
     );
 }
 

@@ -4,7 +4,7 @@
 //! `tests/pulsar/broker` starts one, which ends with the tests. Where neither can be had, the tests are not run, and say so in
 //! one line; with `CI=true` that is a failure.
 
-use event_feeder::pulsar::{Client, PublishOptions, Settings, Subscription, TopicPublisher};
+use event_feeder::pulsar::{BrokerSettings, Client, PublishOptions, Subscription, TopicPublisher};
 use event_feeder::{AcceptGaps, Position, Source};
 use std::io::Write;
 use std::path::PathBuf;
@@ -115,7 +115,7 @@ impl Broker {
     }
 
     pub(crate) fn client(&self) -> Client {
-        Client::new(Settings { broker: self.url.clone(), ..Settings::default() }).unwrap()
+        Client::new(BrokerSettings { broker: self.url.clone(), ..BrokerSettings::default() }).unwrap()
     }
 
     /// A topic that no other run has, with so many partitions; 0 is a plain one.

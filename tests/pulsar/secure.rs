@@ -2,8 +2,8 @@
 
 use super::harness::own_broker;
 use crate::cli::Sandbox;
-use event_feeder::pulsar::{Client, Credentials, Settings};
-use event_feeder::{Code, Position};
+use event_feeder::pulsar::{BrokerSettings, Client, Credentials};
+use event_feeder::{Position, RecordCode};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -81,7 +81,7 @@ fn brokers_behind_tls_are_read_with_tokens_and_what_keeps_one_out_is_said() {
     let good = Credentials::Token(token(dir, SECRET, "reader"));
     let ask = |broker: &str, ca: Option<&str>, credentials: &Credentials| {
         let ca = ca.map(|name| -> PathBuf { dir.join(name) });
-        let settings = Settings { broker: broker.into(), credentials: Some(credentials.clone()), ca };
+        let settings = BrokerSettings { broker: broker.into(), credentials: Some(credentials.clone()), ca };
         let asked = Client::new(settings).unwrap().partitions("persistent://public/default/t");
         asked.map_err(|error| (error.code(), error.to_string()))
     };
@@ -93,18 +93,24 @@ fn brokers_behind_tls_are_read_with_tokens_and_what_keeps_one_out_is_said() {
         assert!(found == code && said.contains(why), "{}: {said}", found.as_str());
     };
     for ca in [None, Some("other.pem")] {
-        wrong(&secure, ca, &good, Code::NotTrusted, "invalid peer certificate: UnknownIssuer");
+        wrong(&secure, ca, &good, RecordCode::NotTrusted, "invalid peer certificate: UnknownIssuer");
     }
-    wrong(&secure.replace("127.0.0.1", "localhost"), Some("ca.pem"), &good, Code::NotTrusted, "not valid for name");
-    wrong(&secure, Some("nothing.pem"), &good, Code::NoBroker, "nothing.pem");
-    wrong(&secure, Some("names"), &good, Code::NoBroker, "no certificate");
+    wrong(
+        &secure.replace("127.0.0.1", "localhost"),
+        Some("ca.pem"),
+        &good,
+        RecordCode::NotTrusted,
+        "not valid for name",
+    );
+    wrong(&secure, Some("nothing.pem"), &good, RecordCode::NoBroker, "nothing.pem");
+    wrong(&secure, Some("names"), &good, RecordCode::NoBroker, "no certificate");
     let forged = Credentials::Token(token(dir, &SECRET.replace('0', "9"), "reader"));
-    wrong(&secure, Some("ca.pem"), &forged, Code::NoPermission, "Failed to authenticate");
-    wrong(&broker.url, None, &forged, Code::NoPermission, "Failed to authenticate");
-    wrong(&secure, Some("ca.pem"), &Credentials::File(dir.join("no-token")), Code::NoPermission, "no-token");
-    wrong(&format!("pulsar://127.0.0.1:{port}"), None, &good, Code::NoBroker, "TLS");
+    wrong(&secure, Some("ca.pem"), &forged, RecordCode::NoPermission, "Failed to authenticate");
+    wrong(&broker.url, None, &forged, RecordCode::NoPermission, "Failed to authenticate");
+    wrong(&secure, Some("ca.pem"), &Credentials::File(dir.join("no-token")), RecordCode::NoPermission, "no-token");
+    wrong(&format!("pulsar://127.0.0.1:{port}"), None, &good, RecordCode::NoBroker, "TLS");
     let plain = broker.url.replace("pulsar://", "pulsar+ssl://");
-    wrong(&plain, Some("ca.pem"), &good, Code::NoBroker, "may not speak TLS");
+    wrong(&plain, Some("ca.pem"), &good, RecordCode::NoBroker, "may not speak TLS");
 
     // The whole way: published, read, looked into.
     sandbox.file("p.tl", PROGRAM);
@@ -124,7 +130,8 @@ fn brokers_behind_tls_are_read_with_tokens_and_what_keeps_one_out_is_said() {
     assert!(said.stdout.contains("--totals-to: persistent://public/default/secure-totals is there"), "{}", said.stdout);
 
     // What was published is there, and reads as what is answered.
-    let settings = Settings { broker: secure.clone(), credentials: Some(good.clone()), ca: Some(dir.join("ca.pem")) };
+    let settings =
+        BrokerSettings { broker: secure.clone(), credentials: Some(good.clone()), ca: Some(dir.join("ca.pem")) };
     let look = Client::new(settings).unwrap();
     let look = look.look("persistent://public/default/secure-totals", Position::START, 100).unwrap();
     assert!(look.keys.iter().any(|(key, _)| key == r#"["m",0]"#), "{:?}", look.keys);

@@ -27,14 +27,14 @@ impl Read for Growing<'_> {
 
 /// The records of a text, each with its place, as a cutter that is asked again and again hands them out.
 fn records(text: &[u8], csv: bool, record_max: usize, pieces: Vec<usize>) -> Vec<(u64, String, bool)> {
-    let mut cutter = Cutter { record_max, ..Cutter::new(csv.then(|| Scan::new(Some(b',')))) };
+    let mut cutter = Cutter { record_max, ..Cutter::new(csv.then(|| CsvScanner::new(Some(b',')))) };
     let mut reader = Growing { bytes: text, pieces, paused: true };
     let (mut out, mut at, mut patience) = (vec![], 0, 3);
     while patience > 0 {
         let finish = reader.bytes.is_empty();
         match cutter.next(&mut reader, finish).unwrap() {
-            Cut::Records(bytes) => {
-                let (mut scan, mut from) = (Scan::new(Some(b',')), 0);
+            CutResult::Records(bytes) => {
+                let (mut scan, mut from) = (CsvScanner::new(Some(b',')), 0);
                 while from < bytes.len() {
                     let line_end = memchr::memchr(b'\n', &bytes[from..]).map(|i| from + i + 1);
                     let end = if csv { scan.next_end(&bytes, from) } else { line_end }.unwrap_or(bytes.len());
@@ -45,12 +45,12 @@ fn records(text: &[u8], csv: bool, record_max: usize, pieces: Vec<usize>) -> Vec
                 }
                 at += bytes.len() as u64;
             }
-            Cut::TooLong(bytes, length) => {
+            CutResult::TooLong(bytes, length) => {
                 out.push((at, String::from_utf8_lossy(&bytes[..8]).into_owned(), true));
                 at += length;
             }
-            Cut::Nothing if reader.bytes.is_empty() => patience -= 1,
-            Cut::Nothing => {}
+            CutResult::Nothing if reader.bytes.is_empty() => patience -= 1,
+            CutResult::Nothing => {}
         }
     }
     assert_eq!((at, cutter.held()), (text.len() as u64, 0));

@@ -4,12 +4,12 @@
 //! leaves one event, and one dead letter for each value that does not fit, whose column then is null: something was
 //! reported and nobody knows what, so what was known before is not in force any more.
 
-use super::cell::{Arena, Cell, Kind};
-use super::fields::{Bounds, Fields};
+use super::cell::{Arena, CapturedCell, CapturedKind};
+use super::fields::{Fields, ValidityFields};
 use super::number::short_integer;
 use super::time::{Bad, Odd};
 use super::value;
-use crate::{Batch, Code, DeadLetter, Event, Mark, MessageKey, Slice, key_hash};
+use crate::{Batch, DeadLetter, DecodedEvent, Mark, MessageKey, RecordCode, Slice, key_hash};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
@@ -75,7 +75,7 @@ impl Comma {
 impl Assembler<'_> {
     /// Adds one record.
     #[inline]
-    pub(crate) fn record(&mut self, arena: &mut Arena<'_>, cells: &[Cell], place: RecordOrigin<'_>) {
+    pub(crate) fn record(&mut self, arena: &mut Arena<'_>, cells: &[CapturedCell], place: RecordOrigin<'_>) {
         self.batch.records += 1;
         if let Some(bounds) = self.fields.bounds {
             return self.row(bounds, arena, cells, place);
@@ -85,7 +85,7 @@ impl Assembler<'_> {
             Err((field, bad)) => return self.dead(place, Some(&self.fields.names[field].clone()), bad),
         };
         let cell = cells[self.fields.time];
-        let whole = if cell.is(Kind::Number) { value::whole_time(arena.text(cell), self.fields) } else { None };
+        let whole = if cell.is(CapturedKind::Number) { value::whole_time(arena.text(cell), self.fields) } else { None };
         let time = match whole.map_or_else(|| self.time(cell, arena), Ok) {
             Ok(time) => time,
             Err(bad) => return self.dead(place, Some(&self.fields.names[self.fields.time].clone()), bad),
@@ -95,7 +95,7 @@ impl Assembler<'_> {
             && time > received.saturating_add(future)
         {
             let name = self.fields.names[self.fields.time].clone();
-            return self.dead(place, Some(&name), (Code::Future, FUTURE.into()));
+            return self.dead(place, Some(&name), (RecordCode::Future, FUTURE.into()));
         }
         let max = self.batch.max_time.unwrap_or(time);
         let late_in_batch = time < max.saturating_sub(self.fields.lateness);
@@ -117,7 +117,7 @@ impl Assembler<'_> {
         };
         let values_at = self.batch.values.len() as u32;
         let (present, nulls) = self.columns(arena, cells, place);
-        self.batch.events.push(Event {
+        self.batch.events.push(DecodedEvent {
             hash,
             time,
             order_bits: order.map_or(0, Order::bits),
@@ -134,12 +134,12 @@ impl Assembler<'_> {
 
     /// Adds one row of a table.
     #[inline(never)]
-    fn row(&mut self, bounds: Bounds, arena: &Arena<'_>, cells: &[Cell], place: RecordOrigin<'_>) {
+    fn row(&mut self, bounds: ValidityFields, arena: &Arena<'_>, cells: &[CapturedCell], place: RecordOrigin<'_>) {
         let mut ends = [Time::MIN, Time::MAX];
         for (end, field) in ends.iter_mut().zip([bounds.from, bounds.until]) {
             let Some(field) = field else { continue };
             let cell = cells[field];
-            if matches!(cell.kind(), Kind::Missing | Kind::Empty | Kind::Null) {
+            if matches!(cell.kind(), CapturedKind::Missing | CapturedKind::Empty | CapturedKind::Null) {
                 continue;
             }
             *end = match self.time(cell, arena) {
@@ -152,7 +152,7 @@ impl Assembler<'_> {
         self.batch.max_time = self.batch.max_time.max(Some(time));
         let values_at = self.batch.values.len() as u32;
         let (present, nulls) = self.columns(arena, cells, place);
-        self.batch.events.push(Event {
+        self.batch.events.push(DecodedEvent {
             hash: 0,
             time,
             order_bits: until as u64,
@@ -169,7 +169,7 @@ impl Assembler<'_> {
 
     /// The time that a cell says.
     #[inline(never)]
-    fn time(&mut self, cell: Cell, arena: &Arena<'_>) -> Result<Time, Bad> {
+    fn time(&mut self, cell: CapturedCell, arena: &Arena<'_>) -> Result<Time, Bad> {
         let text = match self.fields.tick {
             Some(_) => self.number(cell, arena.text(cell))?,
             None => Cow::Borrowed(arena.text(cell)),
@@ -185,8 +185,8 @@ impl Assembler<'_> {
 
     /// The text of a number with a point before its fraction, whatever the CSV has there.
     #[inline]
-    fn number<'t>(&self, cell: Cell, text: &'t [u8]) -> Result<Cow<'t, [u8]>, Bad> {
-        if self.comma == Comma::No || !cell.is(Kind::Bare) {
+    fn number<'t>(&self, cell: CapturedCell, text: &'t [u8]) -> Result<Cow<'t, [u8]>, Bad> {
+        if self.comma == Comma::No || !cell.is(CapturedKind::Bare) {
             return Ok(Cow::Borrowed(text));
         }
         self.pointed(text)
@@ -198,7 +198,9 @@ impl Assembler<'_> {
         match (count(b','), count(b'.'), self.comma) {
             (1, 0, _) => Ok(Cow::Owned(text.iter().map(|b| if *b == b',' { b'.' } else { *b }).collect())),
             // It groups thousands, perhaps; better no number than one that is a thousandth of what was meant.
-            (0, 1.., Comma::Said) => Err((Code::WrongType, "a point in a number whose decimal sign is a comma".into())),
+            (0, 1.., Comma::Said) => {
+                Err((RecordCode::WrongType, "a point in a number whose decimal sign is a comma".into()))
+            }
             _ => Ok(Cow::Borrowed(text)),
         }
     }
@@ -228,10 +230,10 @@ impl Assembler<'_> {
     }
 
     #[inline]
-    fn key(&self, arena: &mut Arena<'_>, cells: &[Cell]) -> Result<Slice, (usize, Bad)> {
+    fn key(&self, arena: &mut Arena<'_>, cells: &[CapturedCell]) -> Result<Slice, (usize, Bad)> {
         if let [field] = self.fields.key[..] {
             let cell = cells[field];
-            if cell.is(Kind::Text) && (1..=value::TEXT_MAX).contains(&(cell.len() as usize)) {
+            if cell.is(CapturedKind::Text) && (1..=value::TEXT_MAX).contains(&(cell.len() as usize)) {
                 return Ok(cell.slice());
             }
         }
@@ -239,15 +241,15 @@ impl Assembler<'_> {
     }
 
     #[inline(never)]
-    fn unusual_key(&self, arena: &mut Arena<'_>, cells: &[Cell]) -> Result<Slice, (usize, Bad)> {
+    fn unusual_key(&self, arena: &mut Arena<'_>, cells: &[CapturedCell]) -> Result<Slice, (usize, Bad)> {
         for field in &self.fields.key {
             let cell = cells[*field];
             value::check_key(cell.kind(), arena.text(cell)).map_err(|bad| (*field, bad))?;
         }
         if let [field] = self.fields.key[..] {
             return Ok(match cells[field].kind() {
-                Kind::True => slice(arena.push(b"true")),
-                Kind::False => slice(arena.push(b"false")),
+                CapturedKind::True => slice(arena.push(b"true")),
+                CapturedKind::False => slice(arena.push(b"false")),
                 _ => cells[field].slice(),
             });
         }
@@ -262,17 +264,17 @@ impl Assembler<'_> {
 
     fn order(
         &mut self,
-        cell: Cell,
+        cell: CapturedCell,
         field: usize,
         ty: Type,
         arena: &Arena<'_>,
         place: RecordOrigin<'_>,
     ) -> Option<Order> {
-        if matches!(cell.kind(), Kind::Missing | Kind::Empty | Kind::Null) {
+        if matches!(cell.kind(), CapturedKind::Missing | CapturedKind::Empty | CapturedKind::Null) {
             return None;
         }
         self.batch.seen.order = true;
-        if cell.is(Kind::Number)
+        if cell.is(CapturedKind::Number)
             && ty == Type::Int
             && let Some(count) = short_integer(arena.text(cell))
         {
@@ -289,22 +291,22 @@ impl Assembler<'_> {
 
     /// Adds the values of the columns; which are present, and which of these are null.
     #[inline]
-    fn columns(&mut self, arena: &Arena<'_>, cells: &[Cell], place: RecordOrigin<'_>) -> (u64, u64) {
+    fn columns(&mut self, arena: &Arena<'_>, cells: &[CapturedCell], place: RecordOrigin<'_>) -> (u64, u64) {
         let (mut present, mut nulls, mut said, mut unknown) = (0, 0, 0u64, 0);
         for column in &self.fields.columns {
             let (cell, bit) = (cells[column.field], column.bit);
-            if cell.is(Kind::Text) && column.plain_text && cell.len() as usize <= value::TEXT_MAX {
+            if cell.is(CapturedKind::Text) && column.plain_text && cell.len() as usize <= value::TEXT_MAX {
                 present |= bit;
                 self.batch.values.push(cell.slice().pack());
-            } else if cell.is(Kind::Null) {
+            } else if cell.is(CapturedKind::Null) {
                 said |= bit;
                 nulls |= bit;
-            } else if !cell.is(Kind::Missing) {
+            } else if !cell.is(CapturedKind::Missing) {
                 if self.fields.words && column.is_null(cell, arena.text(cell)) {
                     nulls |= bit;
                     continue;
                 }
-                if cell.is(Kind::Empty) {
+                if cell.is(CapturedKind::Empty) {
                     continue;
                 }
                 self.batch.seen.columns |= bit;
@@ -331,8 +333,8 @@ impl Assembler<'_> {
 
     /// The word of a value that a column has.
     #[inline]
-    fn word(&self, ty: Type, cell: Cell, text: &[u8]) -> Result<u64, Bad> {
-        if cell.is(Kind::Number)
+    fn word(&self, ty: Type, cell: CapturedCell, text: &[u8]) -> Result<u64, Bad> {
+        if cell.is(CapturedKind::Number)
             && ty == Type::Int
             && let Some(value) = short_integer(text)
         {
@@ -342,7 +344,7 @@ impl Assembler<'_> {
     }
 
     #[inline(never)]
-    fn other_word(&self, ty: Type, cell: Cell, text: &[u8]) -> Result<u64, Bad> {
+    fn other_word(&self, ty: Type, cell: CapturedCell, text: &[u8]) -> Result<u64, Bad> {
         match ty {
             Type::Float | Type::Int => word(ty, cell, &self.number(cell, text)?),
             Type::String | Type::Bool => word(ty, cell, text),
@@ -358,7 +360,7 @@ impl Assembler<'_> {
 }
 
 /// The value that a cell is for a column.
-fn word(ty: Type, cell: Cell, text: &[u8]) -> Result<u64, Bad> {
+fn word(ty: Type, cell: CapturedCell, text: &[u8]) -> Result<u64, Bad> {
     match ty {
         Type::String => value::check_string(cell.kind(), text.len()).map(|()| cell.slice().pack()),
         Type::Float => value::float(cell.kind(), text).map(f64::to_bits),
@@ -367,10 +369,10 @@ fn word(ty: Type, cell: Cell, text: &[u8]) -> Result<u64, Bad> {
     }
 }
 
-fn key_text(arena: &Arena<'_>, cell: Cell) -> String {
+fn key_text(arena: &Arena<'_>, cell: CapturedCell) -> String {
     match cell.kind() {
-        Kind::True => "true".into(),
-        Kind::False => "false".into(),
+        CapturedKind::True => "true".into(),
+        CapturedKind::False => "false".into(),
         _ => String::from_utf8_lossy(arena.text(cell)).into_owned(),
     }
 }

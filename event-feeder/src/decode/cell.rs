@@ -1,6 +1,6 @@
 //! What a record holds in the fields that are read, before it is known what for.
 //!
-//! Every format's reader captures a record into one [`Cell`] per field; [`super::assemble`] makes events of cells.
+//! Every format's reader captures a record into one [`CapturedCell`] per field; [`super::assemble`] makes events of cells.
 //! So the formats differ only in how they find the text of a value, and the meaning of values stands in one place.
 
 use crate::Slice;
@@ -9,7 +9,7 @@ use std::ops::Range;
 /// What kind of value was found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Kind {
+pub(crate) enum CapturedKind {
     /// The field is not in the record.
     #[default]
     Missing = 0,
@@ -38,32 +38,32 @@ pub(crate) enum Kind {
 /// One captured value: its kind, and the place of its text in the [`Arena`], in one word, so that a record's cells are
 /// cleared and set by whole words: from the highest bit on 32 of the place, 28 of the length, 4 of the kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Cell(u64);
+pub(crate) struct CapturedCell(u64);
 
-impl Cell {
+impl CapturedCell {
     /// The longest text that a cell can have, in bytes; longer than a record may be.
     pub(crate) const LENGTH_MAX: usize = (1 << 28) - 1;
 
     /// A value with a text.
     #[inline]
-    pub(crate) fn new(kind: Kind, range: Range<usize>) -> Self {
+    pub(crate) fn new(kind: CapturedKind, range: Range<usize>) -> Self {
         debug_assert!(range.len() <= Self::LENGTH_MAX && range.end <= u32::MAX as usize);
-        Cell((range.start as u64) << 32 | ((range.end - range.start) as u64) << 4 | kind as u64)
+        CapturedCell((range.start as u64) << 32 | ((range.end - range.start) as u64) << 4 | kind as u64)
     }
 
     /// A value without a text.
-    pub(crate) fn of(kind: Kind) -> Self {
-        Cell(kind as u64)
+    pub(crate) fn of(kind: CapturedKind) -> Self {
+        CapturedCell(kind as u64)
     }
 
     #[inline]
-    pub(crate) fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> CapturedKind {
         KINDS[self.0 as usize % KINDS.len()]
     }
 
     /// Whether it is of that kind; cheaper than asking which it is.
     #[inline]
-    pub(crate) fn is(self, kind: Kind) -> bool {
+    pub(crate) fn is(self, kind: CapturedKind) -> bool {
         self.0 & 15 == kind as u64
     }
 
@@ -86,8 +86,8 @@ impl Cell {
     }
 }
 
-const KINDS: [Kind; 16] = {
-    use Kind::*;
+const KINDS: [CapturedKind; 16] = {
+    use CapturedKind::*;
     [
         Missing, Text, Number, True, False, Null, Bare, Instant, BadText, Composite, Empty, Missing, Missing, Missing,
         Missing, Missing,
@@ -96,7 +96,7 @@ const KINDS: [Kind; 16] = {
 
 const _: () = {
     let mut i = 0;
-    while i <= Kind::Empty as usize {
+    while i <= CapturedKind::Empty as usize {
         assert!(KINDS[i] as usize == i, "the table is in the order of the kinds");
         i += 1;
     }
@@ -115,7 +115,7 @@ impl<'a> Arena<'a> {
 
     /// The text of a cell. No text lies across the border of the two parts.
     #[inline]
-    pub(crate) fn text(&self, cell: Cell) -> &[u8] {
+    pub(crate) fn text(&self, cell: CapturedCell) -> &[u8] {
         self.bytes(cell.slice())
     }
 

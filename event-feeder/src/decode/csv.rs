@@ -7,23 +7,23 @@
 //! * A record with another number of cells than the header is malformed as a whole, for its cells may have moved.
 
 use super::assemble::{Assembler, RecordOrigin};
-use super::cell::{Arena, Cell, Kind};
+use super::cell::{Arena, CapturedCell, CapturedKind};
 use super::fields::Fields;
 use super::{excerpt, too_long};
-use crate::Code;
-use crate::csv::{Scan, split, trim_end, undouble};
+use crate::RecordCode;
+use crate::csv::{CsvScanner, split, trim_end, undouble};
 use crate::cutter::{RECORD_MAX, is_too_long};
 use std::sync::Arc;
 
 /// Which field each column of a header is.
 #[derive(Clone, Debug)]
-pub(crate) struct Layout {
+pub(crate) struct CsvLayout {
     header: Arc<[String]>,
     pub(crate) delimiter: u8,
     fields: Vec<Option<usize>>,
 }
 
-impl Layout {
+impl CsvLayout {
     pub(crate) fn new(header: Arc<[String]>, delimiter: u8, fields: &Fields) -> Self {
         let mut layout = vec![None; header.len()];
         for (field, name) in fields.names.iter().enumerate() {
@@ -31,7 +31,7 @@ impl Layout {
                 layout[column] = Some(field);
             }
         }
-        Layout { header, delimiter, fields: layout }
+        CsvLayout { header, delimiter, fields: layout }
     }
 
     pub(crate) fn is_of(&self, header: &Arc<[String]>, delimiter: u8) -> bool {
@@ -40,10 +40,10 @@ impl Layout {
 }
 
 /// Adds every record of the block.
-pub(crate) fn records(out: &mut Assembler<'_>, arena: &mut Arena<'_>, layout: &Layout, cells: &mut [Cell]) {
+pub(crate) fn records(out: &mut Assembler<'_>, arena: &mut Arena<'_>, layout: &CsvLayout, cells: &mut [CapturedCell]) {
     let block = arena.block;
     let all_utf8 = std::str::from_utf8(block).is_ok();
-    let (mut scan, mut start) = (Scan::new(Some(layout.delimiter)), 0);
+    let (mut scan, mut start) = (CsvScanner::new(Some(layout.delimiter)), 0);
     while start < block.len() {
         let end = scan.next_end(block, start).unwrap_or(block.len());
         let record = trim_end(&block[start..end]);
@@ -59,31 +59,37 @@ pub(crate) fn records(out: &mut Assembler<'_>, arena: &mut Arena<'_>, layout: &L
         }
         if !all_utf8 && std::str::from_utf8(record).is_err() {
             out.batch.records += 1;
-            out.dead(place, None, (Code::InvalidUtf8, "not UTF-8".into()));
+            out.dead(place, None, (RecordCode::InvalidUtf8, "not UTF-8".into()));
             continue;
         }
-        cells.fill(Cell::default());
+        cells.fill(CapturedCell::default());
         match capture(record, at, arena, layout, cells) {
             Ok(()) => out.record(arena, cells, place),
             Err(reason) => {
                 out.batch.records += 1;
-                out.dead(place, None, (Code::Malformed, reason.into()));
+                out.dead(place, None, (RecordCode::Malformed, reason.into()));
             }
         }
     }
 }
 
-fn capture(record: &[u8], at: usize, arena: &mut Arena<'_>, layout: &Layout, cells: &mut [Cell]) -> Result<(), String> {
+fn capture(
+    record: &[u8],
+    at: usize,
+    arena: &mut Arena<'_>,
+    layout: &CsvLayout,
+    cells: &mut [CapturedCell],
+) -> Result<(), String> {
     let mut column = 0;
     let well_formed = split(record, layout.delimiter, |cell| {
         if let Some(&Some(field)) = layout.fields.get(column) {
             let range = at + cell.text.start..at + cell.text.end;
             cells[field] = if cell.doubled {
-                Cell::new(Kind::Bare, arena.push(&undouble(&record[cell.text])))
+                CapturedCell::new(CapturedKind::Bare, arena.push(&undouble(&record[cell.text])))
             } else if range.is_empty() && !cell.quoted {
-                Cell::of(Kind::Empty)
+                CapturedCell::of(CapturedKind::Empty)
             } else {
-                Cell::new(Kind::Bare, range)
+                CapturedCell::new(CapturedKind::Bare, range)
             };
         }
         column += 1;

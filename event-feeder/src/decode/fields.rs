@@ -1,7 +1,7 @@
 //! Which fields of a record are read, and what for.
 
-use super::cell::{Cell, Kind};
-use super::form::Form;
+use super::cell::{CapturedCell, CapturedKind};
+use super::form::TimeParser;
 use crate::table::TableFile;
 use std::sync::Arc;
 use timeline_core::plan::{FieldPath, Idle, Plan, SourceColumn, SourceDefinition, Step, TimeUnit};
@@ -26,7 +26,7 @@ pub(crate) struct Fields {
     /// How many nanoseconds the unit of times has, where they are counted.
     pub(crate) tick: Option<Time>,
     /// The form of times, where the program spells one out.
-    pub(crate) form: Option<Form>,
+    pub(crate) form: Option<TimeParser>,
     /// What stands before the fraction of a number in CSV, as far as that is said.
     pub(crate) decimal: Option<u8>,
     /// The columns on which a null is no event.
@@ -38,12 +38,12 @@ pub(crate) struct Fields {
     /// How far behind the largest time an event is of no use any more.
     pub(crate) lost: Time,
     /// The times of a row, where records are those of a table; then nothing is said of a key, a time or an order.
-    pub(crate) bounds: Option<Bounds>,
+    pub(crate) bounds: Option<ValidityFields>,
 }
 
 /// The fields in which a row of a table says when it holds.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
+pub(crate) struct ValidityFields {
     pub(crate) from: Option<usize>,
     pub(crate) until: Option<usize>,
 }
@@ -65,19 +65,19 @@ pub(crate) struct ColumnUse {
 impl ColumnUse {
     /// Whether a value is one of the words that stand for null. Only texts are, and cells of CSV.
     #[inline(never)]
-    pub(crate) fn is_null(&self, cell: Cell, text: &[u8]) -> bool {
+    pub(crate) fn is_null(&self, cell: CapturedCell, text: &[u8]) -> bool {
         let text = match cell.kind() {
-            Kind::Text => text,
-            Kind::Bare => text.trim_ascii(),
-            Kind::Empty => b"",
-            Kind::Missing
-            | Kind::Number
-            | Kind::True
-            | Kind::False
-            | Kind::Null
-            | Kind::Instant
-            | Kind::BadText
-            | Kind::Composite => return false,
+            CapturedKind::Text => text,
+            CapturedKind::Bare => text.trim_ascii(),
+            CapturedKind::Empty => b"",
+            CapturedKind::Missing
+            | CapturedKind::Number
+            | CapturedKind::True
+            | CapturedKind::False
+            | CapturedKind::Null
+            | CapturedKind::Instant
+            | CapturedKind::BadText
+            | CapturedKind::Composite => return false,
         };
         self.words.iter().any(|word| word.as_bytes() == text)
     }
@@ -111,7 +111,7 @@ impl Fields {
             .collect();
         let names = paths.iter().map(|path| Arc::from(path.dotted())).collect();
         let SourceDefinition { lateness, future, .. } = *source;
-        let (unit, form) = (source.time_unit.clone(), Form::of(&source.time_unit));
+        let (unit, form) = (source.time_unit.clone(), TimeParser::of(&source.time_unit));
         let lost = lateness.saturating_add(source.repair.unwrap_or(0));
         let decimal = source.csv.decimal;
         let words = columns.iter().any(|column| !column.words.is_empty());
@@ -158,7 +158,8 @@ impl Fields {
                 fields.paths.len() - 1
             })
         };
-        let bounds = Bounds { from: rows.from.as_ref().map(&mut field), until: rows.until.as_ref().map(&mut field) };
+        let bounds =
+            ValidityFields { from: rows.from.as_ref().map(&mut field), until: rows.until.as_ref().map(&mut field) };
         Fields { bounds: Some(bounds), ..fields }
     }
 
@@ -170,13 +171,13 @@ impl Fields {
 
 /// The members of an object that lead to fields: a tree over the paths.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Members {
+pub(crate) struct MemberTree {
     /// The field that a member with this path is.
     pub(crate) field: Option<usize>,
     /// Members within it, if it is an object.
-    pub(crate) within: Vec<(String, Members)>,
+    pub(crate) within: Vec<(String, MemberTree)>,
     /// Elements of it, if it is a list.
-    pub(crate) lists: Vec<(Selector, Members)>,
+    pub(crate) lists: Vec<(Selector, MemberTree)>,
 }
 
 /// Which element of a list.
@@ -188,14 +189,14 @@ pub(crate) enum Selector {
     Where { member: String, is: String },
 }
 
-impl Members {
+impl MemberTree {
     /// The tree over all fields. A field whose path has several members is also found as one top-level member whose
     /// name contains the dots.
     pub(crate) fn new(fields: &Fields) -> Self {
-        let mut root = Members::default();
+        let mut root = MemberTree::default();
         for (i, path) in fields.paths.iter().enumerate() {
             match path.steps() {
-                Ok(steps) => steps.into_iter().fold(&mut root, Members::step).field = Some(i),
+                Ok(steps) => steps.into_iter().fold(&mut root, MemberTree::step).field = Some(i),
                 // Programs have no such path; whoever makes one by hand means the members as they are.
                 Err(_) => path.0.iter().fold(&mut root, |node, name| node.member(name)).field = Some(i),
             }
@@ -206,14 +207,14 @@ impl Members {
         root
     }
 
-    fn step(&mut self, step: Step<'_>) -> &mut Members {
+    fn step(&mut self, step: Step<'_>) -> &mut MemberTree {
         let selector = match step {
             Step::Member(name) => return self.member(name),
             Step::At(at) => Selector::At(at),
             Step::Where { member, is } => Selector::Where { member: member.into(), is: is.into() },
         };
         let at = self.lists.iter().position(|(known, _)| *known == selector).unwrap_or_else(|| {
-            self.lists.push((selector, Members::default()));
+            self.lists.push((selector, MemberTree::default()));
             self.lists.len() - 1
         });
         &mut self.lists[at].1
@@ -224,9 +225,9 @@ impl Members {
         !self.within.is_empty() || !self.lists.is_empty()
     }
 
-    fn member(&mut self, name: &str) -> &mut Members {
+    fn member(&mut self, name: &str) -> &mut MemberTree {
         let at = self.within.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
-            self.within.push((name.to_owned(), Members::default()));
+            self.within.push((name.to_owned(), MemberTree::default()));
             self.within.len() - 1
         });
         &mut self.within[at].1

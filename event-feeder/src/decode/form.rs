@@ -15,7 +15,7 @@
 //! happens to begin with would be another answer in each run.
 
 use super::time::{Bad, Odd, out_of_range};
-use crate::Code;
+use crate::RecordCode;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::fmt::strtime::BrokenDownTime;
@@ -25,22 +25,22 @@ use timeline_core::plan::TimeUnit;
 
 /// A form, ready to read with.
 #[derive(Clone, Debug)]
-pub(crate) struct Form {
+pub(crate) struct TimeParser {
     format: String,
     zone: TimeZone,
 }
 
-impl Form {
+impl TimeParser {
     /// The form of a unit, if it is one.
-    pub(crate) fn of(unit: &TimeUnit) -> Option<Form> {
+    pub(crate) fn of(unit: &TimeUnit) -> Option<TimeParser> {
         let TimeUnit::Format(own) = unit else { return None };
         let zone = own.zone.as_deref().and_then(|name| TimeZoneDatabase::bundled().get(name).ok());
-        Some(Form { format: own.format.clone(), zone: zone.unwrap_or(TimeZone::UTC) })
+        Some(TimeParser { format: own.format.clone(), zone: zone.unwrap_or(TimeZone::UTC) })
     }
 
     /// Reads a time.
     pub(crate) fn read(&self, text: &[u8]) -> Result<(Time, Odd), Bad> {
-        let bad = || (Code::BadTime, format!("not a time of the form {:?}", self.format).into());
+        let bad = || (RecordCode::BadTime, format!("not a time of the form {:?}", self.format).into());
         let read = BrokenDownTime::parse(&self.format, text.trim_ascii()).map_err(|_| bad())?;
         if let Some(instant) = read.timestamp() {
             return Ok((nanoseconds(instant)?, Odd::No));
@@ -54,7 +54,7 @@ impl Form {
                 AmbiguousOffset::Gap { .. } => {
                     let zone = self.zone.iana_name().unwrap_or("UTC");
                     let reason = format!("a local time that a change of the clocks leaves out in {zone}");
-                    return Err((Code::BadTime, reason.into()));
+                    return Err((RecordCode::BadTime, reason.into()));
                 }
             },
         };
@@ -73,9 +73,9 @@ mod tests {
     use std::sync::Arc;
     use timeline_core::plan::TimeFormat;
 
-    fn read(format: &str, zone: Option<&str>, text: &str) -> Result<(String, Odd), Code> {
+    fn read(format: &str, zone: Option<&str>, text: &str) -> Result<(String, Odd), RecordCode> {
         let own = TimeFormat { format: format.into(), zone: zone.map(Into::into) };
-        let form = Form::of(&TimeUnit::Format(Arc::new(own))).unwrap();
+        let form = TimeParser::of(&TimeUnit::Format(Arc::new(own))).unwrap();
         let shown = |ns: Time| Timestamp::from_nanosecond(ns.into()).unwrap().to_string();
         form.read(text.as_bytes()).map(|(time, odd)| (shown(time), odd)).map_err(|bad| bad.0)
     }
@@ -96,16 +96,16 @@ mod tests {
         );
         assert_eq!(read("%s", berlin, "1700000000"), ok("2023-11-14T22:13:20Z"));
         for bad in ["2024-05-05 22:00:01", "32.01.2024 00:00:00", "05.05.2024 22:00:01 x", "", "05.05.2024 25:00:00"] {
-            assert_eq!(read(german, berlin, bad), Err(Code::BadTime), "{bad}");
+            assert_eq!(read(german, berlin, bad), Err(RecordCode::BadTime), "{bad}");
         }
-        assert_eq!(read(german, None, "05.05.3024 22:00:01"), Err(Code::TimeOutOfRange));
+        assert_eq!(read(german, None, "05.05.3024 22:00:01"), Err(RecordCode::TimeOutOfRange));
     }
 
     #[test]
     fn both_changes_of_the_clocks_are_said() {
         let read = |text| read("%d.%m.%Y %H:%M:%S", Some("Europe/Berlin"), text);
         assert_eq!(read("31.03.2024 01:59:59"), Ok(("2024-03-31T00:59:59Z".into(), Odd::No)));
-        assert_eq!(read("31.03.2024 02:30:00"), Err(Code::BadTime));
+        assert_eq!(read("31.03.2024 02:30:00"), Err(RecordCode::BadTime));
         assert_eq!(read("31.03.2024 03:00:00"), Ok(("2024-03-31T01:00:00Z".into(), Odd::No)));
         assert_eq!(read("27.10.2024 02:30:00"), Ok(("2024-10-27T00:30:00Z".into(), Odd::Twice)));
         assert_eq!(read("27.10.2024 03:00:00"), Ok(("2024-10-27T02:00:00Z".into(), Odd::No)));

@@ -5,8 +5,8 @@
 //! * A field within objects is missing where one of them is missing, null or no object; one within lists also where no
 //!   element is selected. Of elements that are selected by a member the first one counts.
 
-use super::cell::{Arena, Cell, Kind};
-use super::fields::{Members, Selector};
+use super::cell::{Arena, CapturedCell, CapturedKind};
+use super::fields::{MemberTree, Selector};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -15,9 +15,9 @@ use std::fmt;
 pub(crate) fn capture(
     line: &str,
     at: usize,
-    members: &Members,
+    members: &MemberTree,
     arena: &mut Arena<'_>,
-    cells: &mut [Cell],
+    cells: &mut [CapturedCell],
 ) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(line);
     Object { members, line: line.as_ptr() as usize - at, arena, cells }.deserialize(&mut deserializer)?;
@@ -26,11 +26,11 @@ pub(crate) fn capture(
 
 /// An object whose members lead to fields.
 struct Object<'a, 'b> {
-    members: &'a Members,
+    members: &'a MemberTree,
     /// The address that the block's first byte would have, so that a text's place is its address less this.
     line: usize,
     arena: &'a mut Arena<'b>,
-    cells: &'a mut [Cell],
+    cells: &'a mut [CapturedCell],
 }
 
 impl<'de> DeserializeSeed<'de> for Object<'_, '_> {
@@ -49,7 +49,7 @@ impl<'de> Visitor<'de> for Object<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some(member) = map.next_key_seed(Name(self.members))? {
+        while let Some(member) = map.next_key_seed(MemberName(self.members))? {
             match member {
                 None => {
                     map.next_value::<IgnoredAny>()?;
@@ -65,12 +65,12 @@ impl<'de> Visitor<'de> for Object<'_, '_> {
 }
 
 impl Object<'_, '_> {
-    fn member(&mut self, member: &Members, raw: &str) {
-        member.each_field(&mut |field| self.cells[field] = Cell::default());
+    fn member(&mut self, member: &MemberTree, raw: &str) {
+        member.each_field(&mut |field| self.cells[field] = CapturedCell::default());
         self.value(member, raw);
     }
 
-    fn value(&mut self, member: &Members, raw: &str) {
+    fn value(&mut self, member: &MemberTree, raw: &str) {
         if let Some(field) = member.field {
             self.cells[field] = self.cell(raw);
         }
@@ -82,16 +82,15 @@ impl Object<'_, '_> {
             // The only thing that can be wrong in text that was checked is a member name with half a surrogate pair.
             let read = within.deserialize(&mut serde_json::Deserializer::from_str(raw));
             if read.is_err() {
-                member
-                    .within
-                    .iter()
-                    .for_each(|(_, inner)| inner.each_field(&mut |field| self.cells[field] = Cell::of(Kind::BadText)));
+                member.within.iter().for_each(|(_, inner)| {
+                    inner.each_field(&mut |field| self.cells[field] = CapturedCell::of(CapturedKind::BadText))
+                });
             }
         }
     }
 
     /// Looks at the elements of a list that are selected.
-    fn list(&mut self, member: &Members, raw: &str) {
+    fn list(&mut self, member: &MemberTree, raw: &str) {
         // It was checked to be JSON, so it is a list of values.
         let Ok(elements) = serde_json::from_str::<Vec<&RawValue>>(raw) else { return };
         for (selector, inner) in &member.lists {
@@ -106,28 +105,28 @@ impl Object<'_, '_> {
     }
 
     /// Looks at a value that was checked to be JSON.
-    fn cell(&mut self, raw: &str) -> Cell {
+    fn cell(&mut self, raw: &str) -> CapturedCell {
         let at = raw.as_ptr() as usize - self.line;
         let range = at..at + raw.len();
         match raw.as_bytes()[0] {
-            b'"' if !raw.contains('\\') => Cell::new(Kind::Text, range.start + 1..range.end - 1),
+            b'"' if !raw.contains('\\') => CapturedCell::new(CapturedKind::Text, range.start + 1..range.end - 1),
             b'"' => match serde_json::from_str::<String>(raw) {
-                Ok(text) => Cell::new(Kind::Text, self.arena.push(text.as_bytes())),
-                Err(_) => Cell::new(Kind::BadText, range),
+                Ok(text) => CapturedCell::new(CapturedKind::Text, self.arena.push(text.as_bytes())),
+                Err(_) => CapturedCell::new(CapturedKind::BadText, range),
             },
-            b'{' | b'[' => Cell::new(Kind::Composite, range),
-            b't' => Cell::new(Kind::True, range),
-            b'f' => Cell::new(Kind::False, range),
-            b'n' => Cell::of(Kind::Null),
-            _ => Cell::new(Kind::Number, range),
+            b'{' | b'[' => CapturedCell::new(CapturedKind::Composite, range),
+            b't' => CapturedCell::new(CapturedKind::True, range),
+            b'f' => CapturedCell::new(CapturedKind::False, range),
+            b'n' => CapturedCell::of(CapturedKind::Null),
+            _ => CapturedCell::new(CapturedKind::Number, range),
         }
     }
 }
 
 /// Whether a value is an object whose member has that value, as text; of members of one name the last one counts.
 fn has(raw: &str, member: &str, is: &str) -> bool {
-    struct Wanted<'a>(&'a str);
-    impl<'de> Visitor<'de> for Wanted<'_> {
+    struct WantedMember<'a>(&'a str);
+    impl<'de> Visitor<'de> for WantedMember<'_> {
         type Value = Option<&'de RawValue>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -148,7 +147,7 @@ fn has(raw: &str, member: &str, is: &str) -> bool {
     if !raw.starts_with('{') {
         return false;
     }
-    let found = serde_json::Deserializer::from_str(raw).deserialize_map(Wanted(member));
+    let found = serde_json::Deserializer::from_str(raw).deserialize_map(WantedMember(member));
     match found.ok().flatten().map(RawValue::get) {
         None => false,
         Some(text) if text.starts_with('"') => serde_json::from_str::<String>(text).is_ok_and(|text| text == is),
@@ -157,18 +156,18 @@ fn has(raw: &str, member: &str, is: &str) -> bool {
 }
 
 /// A member's name, looked up without being copied.
-struct Name<'a>(&'a Members);
+struct MemberName<'a>(&'a MemberTree);
 
-impl<'de, 'a> DeserializeSeed<'de> for Name<'a> {
-    type Value = Option<&'a Members>;
+impl<'de, 'a> DeserializeSeed<'de> for MemberName<'a> {
+    type Value = Option<&'a MemberTree>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
-impl<'a> Visitor<'_> for Name<'a> {
-    type Value = Option<&'a Members>;
+impl<'a> Visitor<'_> for MemberName<'a> {
+    type Value = Option<&'a MemberTree>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a member name")

@@ -3,15 +3,15 @@
 //! The index is made for a piece of the block at a time, so that it and the piece stay in the processor's nearest caches.
 
 use super::assemble::{Assembler, RecordOrigin};
-use super::cell::{Arena, Cell};
-use super::fields::Members;
+use super::cell::{Arena, CapturedCell};
+use super::fields::MemberTree;
 use super::index::index;
-use super::names::Names;
-use super::shape::Shape;
+use super::names::NameTable;
+use super::shape::PrefixGraph;
 use super::time::Bad;
 use super::walk::Walk;
 use super::{excerpt, json, too_long};
-use crate::Code;
+use crate::RecordCode;
 use crate::cutter::{RECORD_MAX, is_too_long};
 use crate::format::BOM;
 
@@ -20,26 +20,26 @@ const PIECE: usize = 16 << 10;
 
 /// What is needed for lines.
 #[derive(Clone, Debug)]
-pub(crate) struct Lines {
-    members: Members,
+pub(crate) struct LineDecoder {
+    members: MemberTree,
     /// The quick way, if there is one.
-    names: Option<Names>,
-    shape: Shape,
+    names: Option<NameTable>,
+    shape: PrefixGraph,
     places: Vec<u32>,
 }
 
 /// What is known of the bytes of a piece.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Encoding {
+enum PieceEncoding {
     Utf8,
     /// Some line is not UTF-8.
     Mixed,
 }
 
-impl Lines {
-    pub(crate) fn new(members: Members, fields: usize) -> Self {
-        let names = Names::new(&members, fields);
-        Lines { members, names, shape: Shape::new(), places: vec![] }
+impl LineDecoder {
+    pub(crate) fn new(members: MemberTree, fields: usize) -> Self {
+        let names = NameTable::new(&members, fields);
+        LineDecoder { members, names, shape: PrefixGraph::new(), places: vec![] }
     }
 
     /// Leaves every line to the library.
@@ -49,7 +49,7 @@ impl Lines {
     }
 
     /// Adds every line of the block that is not blank.
-    pub(crate) fn records(&mut self, out: &mut Assembler<'_>, arena: &mut Arena<'_>, cells: &mut [Cell]) {
+    pub(crate) fn records(&mut self, out: &mut Assembler<'_>, arena: &mut Arena<'_>, cells: &mut [CapturedCell]) {
         let block = arena.block;
         let mut places = std::mem::take(&mut self.places);
         let mut start = if out.batch.start.offset == 0 && out.batch.marks.is_empty() && block.starts_with(BOM) {
@@ -75,8 +75,8 @@ impl Lines {
             places.truncate(last + 1);
             let end = places[last] as usize + 1;
             let encoding = match ascii || std::str::from_utf8(&block[start..end]).is_ok() {
-                true => Encoding::Utf8,
-                false => Encoding::Mixed,
+                true => PieceEncoding::Utf8,
+                false => PieceEncoding::Mixed,
             };
             self.piece(out, arena, cells, start, &places, encoding);
             (start, length) = (end, PIECE);
@@ -89,20 +89,20 @@ impl Lines {
         &mut self,
         out: &mut Assembler<'_>,
         arena: &mut Arena<'_>,
-        cells: &mut [Cell],
+        cells: &mut [CapturedCell],
         mut start: usize,
         places: &[u32],
-        encoding: Encoding,
+        encoding: PieceEncoding,
     ) {
         let block = arena.block;
         let mut next = 0;
         while next < places.len() {
             let mut walk = Walk { block, places, next };
-            cells.fill(Cell::default());
+            cells.fill(CapturedCell::default());
             let walked = self.names.as_ref().and_then(|names| walk.line(start, names, &mut self.shape, cells));
             let usual = walked.filter(|end| {
                 let line = &block[start..*end];
-                line.len() <= RECORD_MAX && (encoding == Encoding::Utf8 || std::str::from_utf8(line).is_ok())
+                line.len() <= RECORD_MAX && (encoding == PieceEncoding::Utf8 || std::str::from_utf8(line).is_ok())
             });
             match usual {
                 Some(end) => {
@@ -124,12 +124,12 @@ impl Lines {
 
     /// Adds one line by the way that takes every line.
     #[inline(never)]
-    fn line(&self, out: &mut Assembler<'_>, arena: &mut Arena<'_>, cells: &mut [Cell], line: &[u8], at: usize) {
+    fn line(&self, out: &mut Assembler<'_>, arena: &mut Arena<'_>, cells: &mut [CapturedCell], line: &[u8], at: usize) {
         if line.trim_ascii().is_empty() {
             return;
         }
         let place = RecordOrigin { ordinal: at as u32, excerpt: &|| excerpt(line) };
-        cells.fill(Cell::default());
+        cells.fill(CapturedCell::default());
         match self.capture(arena, cells, line, at) {
             Ok(()) => out.record(arena, cells, place),
             Err(bad) => {
@@ -139,12 +139,12 @@ impl Lines {
         }
     }
 
-    fn capture(&self, arena: &mut Arena<'_>, cells: &mut [Cell], line: &[u8], at: usize) -> Result<(), Bad> {
+    fn capture(&self, arena: &mut Arena<'_>, cells: &mut [CapturedCell], line: &[u8], at: usize) -> Result<(), Bad> {
         if is_too_long(line, RECORD_MAX) {
             return Err(too_long());
         }
-        let text = std::str::from_utf8(line).map_err(|_| (Code::InvalidUtf8, "not UTF-8".into()))?;
+        let text = std::str::from_utf8(line).map_err(|_| (RecordCode::InvalidUtf8, "not UTF-8".into()))?;
         json::capture(text, at, &self.members, arena, cells)
-            .map_err(|error| (Code::Malformed, format!("not a JSON object: {error}").into()))
+            .map_err(|error| (RecordCode::Malformed, format!("not a JSON object: {error}").into()))
     }
 }

@@ -3,35 +3,35 @@
 //! A name is reduced to its length and its first and last eight bytes; a multiplication chosen so that the wanted names
 //! fall on different entries gives the one entry that can hold it. Most members that nobody reads fall on an empty one.
 
-use super::fields::Members;
+use super::fields::MemberTree;
 
 /// What a member is to the plan: a field's index, the number of fields for a member that nobody reads (there is a cell
 /// for it, so that capturing asks no question), or [`WITHIN`].
-pub(crate) type Member = u16;
+pub(crate) type MemberUse = u16;
 
 /// A member that is left to the library: fields stand within it, or it cannot be told from another one.
-pub(crate) const WITHIN: Member = u16::MAX;
+pub(crate) const WITHIN: MemberUse = u16::MAX;
 
 /// The top-level members that are read.
 #[derive(Clone, Debug)]
-pub(crate) struct Names {
-    entries: Box<[Entry; ENTRIES]>,
+pub(crate) struct NameTable {
+    entries: Box<[NameEntry; ENTRIES]>,
     /// The names themselves, for those that the words do not tell whole.
-    long: Vec<(Member, Box<[u8]>)>,
+    long: Vec<(MemberUse, Box<[u8]>)>,
     factor: u64,
-    pub(crate) unread: Member,
+    pub(crate) unread: MemberUse,
 }
 
 /// A power of two: with 70 names one factor in eleven is good.
 const ENTRIES: usize = 1024;
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct NameEntry {
     first: u64,
     last: u64,
     /// `u32::MAX` for an empty entry.
     length: u32,
-    member: Member,
+    member: MemberUse,
 }
 
 /// All bits of so many bytes.
@@ -45,27 +45,27 @@ const MASKS: [u64; 9] = {
     masks
 };
 
-impl Names {
+impl NameTable {
     /// `None` if there are so many names that no table takes them: then every line is left to the library.
-    pub(crate) fn new(members: &Members, fields: usize) -> Option<Self> {
-        let unread = Member::try_from(fields).ok().filter(|unread| *unread != WITHIN)?;
-        let (mut names, mut long) = (Vec::<Entry>::new(), vec![]);
+    pub(crate) fn new(members: &MemberTree, fields: usize) -> Option<Self> {
+        let unread = MemberUse::try_from(fields).ok().filter(|unread| *unread != WITHIN)?;
+        let (mut names, mut long) = (Vec::<NameEntry>::new(), vec![]);
         for (name, inner) in &members.within {
             let mut padded = name.clone().into_bytes();
             padded.resize(name.len() + 8, 0);
             let (first, last) = words(&padded, 0, name.len())?;
-            let member = inner.field.filter(|_| !inner.leads_on()).map_or(WITHIN, |field| field as Member);
+            let member = inner.field.filter(|_| !inner.leads_on()).map_or(WITHIN, |field| field as MemberUse);
             let length = u32::try_from(name.len()).ok()?;
             match names.iter_mut().find(|known| (known.first, known.last, known.length) == (first, last, length)) {
                 Some(known) => known.member = WITHIN,
-                None => names.push(Entry { first, last, length, member }),
+                None => names.push(NameEntry { first, last, length, member }),
             }
             if length > 16 {
                 long.push((member, name.as_bytes().into()));
             }
         }
-        let empty = Entry { first: 0, last: 0, length: u32::MAX, member: unread };
-        let mut table = Names { entries: Box::new([empty; ENTRIES]), long, factor: 0x9E37_79B9_7F4A_7C15, unread };
+        let empty = NameEntry { first: 0, last: 0, length: u32::MAX, member: unread };
+        let mut table = NameTable { entries: Box::new([empty; ENTRIES]), long, factor: 0x9E37_79B9_7F4A_7C15, unread };
         for _ in 0..10_000 {
             if table.fill(&names, empty) {
                 return Some(table);
@@ -76,7 +76,7 @@ impl Names {
     }
 
     /// Puts every name on its entry; false if two want the same.
-    fn fill(&mut self, names: &[Entry], empty: Entry) -> bool {
+    fn fill(&mut self, names: &[NameEntry], empty: NameEntry) -> bool {
         self.entries.fill(empty);
         names.iter().all(|name| {
             let place = self.place(name.first, name.last, name.length);
@@ -88,7 +88,7 @@ impl Names {
 
     /// What the name `block[at..at + length]` is; `None` if it stands too near the block's end to be looked at.
     #[inline(always)]
-    pub(crate) fn find(&self, block: &[u8], at: usize, length: usize) -> Option<Member> {
+    pub(crate) fn find(&self, block: &[u8], at: usize, length: usize) -> Option<MemberUse> {
         let (first, last) = words(block, at, length)?;
         let entry = &self.entries[self.place(first, last, length as u32)];
         let same = entry.length as usize == length && entry.first == first && entry.last == last;
@@ -100,7 +100,7 @@ impl Names {
     }
 
     #[inline(never)]
-    fn check_long(&self, member: Member, name: &[u8]) -> Member {
+    fn check_long(&self, member: MemberUse, name: &[u8]) -> MemberUse {
         let is_it = member == WITHIN || self.long.iter().any(|(known, text)| *known == member && **text == *name);
         if is_it { member } else { self.unread }
     }
@@ -139,16 +139,19 @@ mod tests {
         let mut names: Vec<String> = long.into_iter().chain(alike).map(String::from).collect();
         names.extend((0..60).map(|i| format!("column{i}")));
         names.extend((0..=17).map(|length| "abcdefghijklmnopq"[..length].to_owned()));
-        let within =
-            names.iter().enumerate().map(|(i, name)| (name.clone(), Members { field: Some(i), ..Members::default() }));
-        let table = Names::new(&Members { within: within.collect(), ..Members::default() }, names.len()).unwrap();
+        let within = names
+            .iter()
+            .enumerate()
+            .map(|(i, name)| (name.clone(), MemberTree { field: Some(i), ..MemberTree::default() }));
+        let table =
+            NameTable::new(&MemberTree { within: within.collect(), ..MemberTree::default() }, names.len()).unwrap();
         let find = |name: &str| table.find(format!("{name}        ").as_bytes(), 0, name.len());
         for (i, name) in names.iter().enumerate() {
             let slow = alike.contains(&name.as_str());
-            assert_eq!(find(name), Some(if slow { WITHIN } else { i as Member }), "{name}");
+            assert_eq!(find(name), Some(if slow { WITHIN } else { i as MemberUse }), "{name}");
         }
         for name in ["column60", "a_very_long_member_name_3x", "b", "abcdefghijklmnoXq", "\0", "column"] {
-            assert_eq!(find(name), Some(names.len() as Member), "{name}");
+            assert_eq!(find(name), Some(names.len() as MemberUse), "{name}");
         }
         assert_eq!(table.find(b"abc", 0, 3), None);
     }

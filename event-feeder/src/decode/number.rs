@@ -5,7 +5,7 @@
 
 /// Decimal text taken apart: `-12.5e3`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Decimal<'a> {
+pub(crate) struct DecimalText<'a> {
     negative: bool,
     whole: &'a [u8],
     fraction: &'a [u8],
@@ -23,7 +23,7 @@ pub(crate) enum Scaled {
     Huge,
 }
 
-impl<'a> Decimal<'a> {
+impl<'a> DecimalText<'a> {
     /// Reads `[+-] digits [. digits] [e [+-] digits]` with at least one digit before the exponent.
     pub(crate) fn parse(text: &'a [u8]) -> Option<Self> {
         let (negative, text) = match text.split_first()? {
@@ -44,7 +44,7 @@ impl<'a> Decimal<'a> {
             Some((b'e' | b'E', rest)) => exponent(rest)?,
             Some(_) => return None,
         };
-        Some(Decimal { negative, whole, fraction, exponent })
+        Some(DecimalText { negative, whole, fraction, exponent })
     }
 
     /// Whether it is written without an exponent.
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     fn scaled(text: &str, power: i64) -> Option<Scaled> {
-        Decimal::parse(text.as_bytes()).map(|decimal| decimal.scaled(power))
+        DecimalText::parse(text.as_bytes()).map(|decimal| decimal.scaled(power))
     }
 
     #[test]

@@ -8,10 +8,10 @@
 //! Values go through their text, like those of the other formats: so they mean the same in every format.
 
 use super::assemble::{Assembler, RecordOrigin};
-use super::cell::{Arena, Cell, Kind};
+use super::cell::{Arena, CapturedCell, CapturedKind};
 use super::fields::Fields;
 use crate::cutter::RECORD_MAX;
-use crate::{Code, DeadLetter};
+use crate::{DeadLetter, RecordCode};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, StructArray, UInt64Array};
 use arrow::compute::{cast, is_not_null, take};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, UInt64Type};
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use timeline_core::plan::{FieldPath, Step};
 
 /// A column in one of the few forms that values are read from.
-enum Column {
+enum ParquetColumn {
     Missing,
     Text(StringArray),
     /// The text of decimal numbers.
@@ -40,8 +40,8 @@ enum Column {
 
 /// Adds every row.
 pub(crate) fn records(out: &mut Assembler<'_>, arena: &mut Arena<'_>, fields: &Fields, rows: &RecordBatch) {
-    let columns: Vec<Column> = fields.paths.iter().map(|path| column(rows, path)).collect();
-    let mut cells = vec![Cell::default(); columns.len()];
+    let columns: Vec<ParquetColumn> = fields.paths.iter().map(|path| column(rows, path)).collect();
+    let mut cells = vec![CapturedCell::default(); columns.len()];
     let (mut text, excerpt) = (vec![], |row| show(rows, row));
     for row in 0..rows.num_rows() {
         let place = RecordOrigin { ordinal: row as u32, excerpt: &|| excerpt(row) };
@@ -50,7 +50,7 @@ pub(crate) fn records(out: &mut Assembler<'_>, arena: &mut Arena<'_>, fields: &F
             text.clear();
             let kind = column.read(row, &mut text);
             fits &= text.len() <= RECORD_MAX && arena.extra.len() + text.len() <= u32::MAX as usize / 2;
-            *cell = if fits { Cell::new(kind, arena.push(&text)) } else { Cell::default() };
+            *cell = if fits { CapturedCell::new(kind, arena.push(&text)) } else { CapturedCell::default() };
         }
         if fits {
             out.record(arena, &cells, place);
@@ -60,7 +60,7 @@ pub(crate) fn records(out: &mut Assembler<'_>, arena: &mut Arena<'_>, fields: &F
                 place,
                 None,
                 (
-                    Code::TooLong,
+                    RecordCode::TooLong,
                     "a value longer than a record may be, or too long to be held together with the rows before it"
                         .into(),
                 ),
@@ -69,38 +69,49 @@ pub(crate) fn records(out: &mut Assembler<'_>, arena: &mut Arena<'_>, fields: &F
     }
 }
 
-impl Column {
-    fn read(&self, row: usize, text: &mut Vec<u8>) -> Kind {
+impl ParquetColumn {
+    fn read(&self, row: usize, text: &mut Vec<u8>) -> CapturedKind {
         let array: &dyn Array = match self {
-            Column::Missing => return Kind::Missing,
-            Column::Text(array) | Column::Digits(array) => array,
-            Column::Bool(array) => array,
-            Column::Other(some) => return if some.value(row) { Kind::Composite } else { Kind::Missing },
-            Column::Int(array) | Column::Uint(array) | Column::Float(array) | Column::Instant(array, _) => array,
+            ParquetColumn::Missing => return CapturedKind::Missing,
+            ParquetColumn::Text(array) | ParquetColumn::Digits(array) => array,
+            ParquetColumn::Bool(array) => array,
+            ParquetColumn::Other(some) => {
+                return if some.value(row) { CapturedKind::Composite } else { CapturedKind::Missing };
+            }
+            ParquetColumn::Int(array)
+            | ParquetColumn::Uint(array)
+            | ParquetColumn::Float(array)
+            | ParquetColumn::Instant(array, _) => array,
         };
         if array.is_null(row) {
-            return Kind::Missing;
+            return CapturedKind::Missing;
         }
         let (kind, written) = match self {
-            Column::Text(array) | Column::Digits(array) => {
+            ParquetColumn::Text(array) | ParquetColumn::Digits(array) => {
                 text.extend_from_slice(array.value(row).as_bytes());
-                (if matches!(self, Column::Text(_)) { Kind::Text } else { Kind::Number }, Ok(()))
+                (if matches!(self, ParquetColumn::Text(_)) { CapturedKind::Text } else { CapturedKind::Number }, Ok(()))
             }
-            Column::Bool(array) => (if array.value(row) { Kind::True } else { Kind::False }, Ok(())),
-            Column::Uint(array) => (Kind::Number, write!(text, "{}", array.as_primitive::<UInt64Type>().value(row))),
-            Column::Float(array) => (Kind::Number, write!(text, "{}", array.as_primitive::<Float64Type>().value(row))),
-            Column::Instant(array, unit) => {
+            ParquetColumn::Bool(array) => {
+                (if array.value(row) { CapturedKind::True } else { CapturedKind::False }, Ok(()))
+            }
+            ParquetColumn::Uint(array) => {
+                (CapturedKind::Number, write!(text, "{}", array.as_primitive::<UInt64Type>().value(row)))
+            }
+            ParquetColumn::Float(array) => {
+                (CapturedKind::Number, write!(text, "{}", array.as_primitive::<Float64Type>().value(row)))
+            }
+            ParquetColumn::Instant(array, unit) => {
                 let count = i128::from(array.as_primitive::<Int64Type>().value(row));
-                (Kind::Instant, write!(text, "{}", count * unit))
+                (CapturedKind::Instant, write!(text, "{}", count * unit))
             }
-            _ => (Kind::Number, write!(text, "{}", array.as_primitive::<Int64Type>().value(row))),
+            _ => (CapturedKind::Number, write!(text, "{}", array.as_primitive::<Int64Type>().value(row))),
         };
         written.expect("writing to memory cannot fail");
         kind
     }
 }
 
-fn column(rows: &RecordBatch, path: &FieldPath) -> Column {
+fn column(rows: &RecordBatch, path: &FieldPath) -> ParquetColumn {
     let found = rows.column_by_name(&path.dotted()).cloned().or_else(|| {
         let steps = path.steps().ok()?;
         let (Step::Member(first), within) = steps.split_first()? else { return None };
@@ -115,7 +126,7 @@ fn column(rows: &RecordBatch, path: &FieldPath) -> Column {
     });
     match found {
         Some(array) => read_as(&array),
-        None => Column::Missing,
+        None => ParquetColumn::Missing,
     }
 }
 
@@ -161,21 +172,21 @@ fn member(of: &StructArray, name: &str) -> Option<ArrayRef> {
     }
 }
 
-fn read_as(array: &ArrayRef) -> Column {
+fn read_as(array: &ArrayRef) -> ParquetColumn {
     let to = |ty: DataType| cast(array, &ty).ok();
     let column = match array.data_type() {
         DataType::Dictionary(_, values) => {
             return to((**values).clone()).map_or_else(|| other(array), |array| read_as(&array));
         }
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
-            to(DataType::Utf8).map(|array| Column::Text(array.as_string::<i32>().clone()))
+            to(DataType::Utf8).map(|array| ParquetColumn::Text(array.as_string::<i32>().clone()))
         }
-        DataType::Boolean => Some(Column::Bool(array.as_boolean().clone())),
-        DataType::UInt64 => Some(Column::Uint(array.clone())),
-        ty if ty.is_integer() => to(DataType::Int64).map(Column::Int),
-        ty if ty.is_floating() => to(DataType::Float64).map(Column::Float),
+        DataType::Boolean => Some(ParquetColumn::Bool(array.as_boolean().clone())),
+        DataType::UInt64 => Some(ParquetColumn::Uint(array.clone())),
+        ty if ty.is_integer() => to(DataType::Int64).map(ParquetColumn::Int),
+        ty if ty.is_floating() => to(DataType::Float64).map(ParquetColumn::Float),
         DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) => {
-            to(DataType::Utf8).map(|array| Column::Digits(array.as_string::<i32>().clone()))
+            to(DataType::Utf8).map(|array| ParquetColumn::Digits(array.as_string::<i32>().clone()))
         }
         DataType::Timestamp(unit, _) => {
             let nanoseconds = match unit {
@@ -184,18 +195,18 @@ fn read_as(array: &ArrayRef) -> Column {
                 TimeUnit::Microsecond => 1_000,
                 TimeUnit::Nanosecond => 1,
             };
-            to(DataType::Int64).map(|array| Column::Instant(array, nanoseconds))
+            to(DataType::Int64).map(|array| ParquetColumn::Instant(array, nanoseconds))
         }
         DataType::Date32 => to(DataType::Int32)
             .and_then(|days| cast(&days, &DataType::Int64).ok())
-            .map(|days| Column::Instant(days, 86_400_000_000_000)),
+            .map(|days| ParquetColumn::Instant(days, 86_400_000_000_000)),
         _ => None,
     };
     column.unwrap_or_else(|| other(array))
 }
 
-fn other(array: &ArrayRef) -> Column {
-    is_not_null(array).map_or(Column::Missing, Column::Other)
+fn other(array: &ArrayRef) -> ParquetColumn {
+    is_not_null(array).map_or(ParquetColumn::Missing, ParquetColumn::Other)
 }
 
 /// The row as JSON, as far as a dead letter keeps it.

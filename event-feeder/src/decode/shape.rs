@@ -7,7 +7,7 @@
 //! **Invariant:** a prefix was checked, byte by byte, when it was learned, and means the same wherever it stands: what is
 //! remembered changes how fast a line is read, never what it is.
 
-use super::names::Member;
+use super::names::MemberUse;
 
 /// The longest prefix that is remembered, in bytes.
 const LENGTH_MAX: usize = 32;
@@ -18,7 +18,7 @@ const FOLLOWERS: usize = 4;
 
 /// The prefixes that were met, and which followed which; first [`BEGINNING`] and [`ELSEWHERE`].
 #[derive(Clone, Debug)]
-pub(crate) struct Shape {
+pub(crate) struct PrefixGraph {
     prefixes: Vec<Prefix>,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Prefix {
     pub(crate) length: usize,
     /// Whether a string follows (and its opening quote belongs to the prefix), or else a number.
     pub(crate) is_text: bool,
-    pub(crate) member: Member,
+    pub(crate) member: MemberUse,
     followers: [u16; FOLLOWERS],
     followed_by: u16,
 }
@@ -41,9 +41,9 @@ pub(crate) const BEGINNING: usize = 0;
 /// Stands for a value within a line whose prefix is not remembered.
 pub(crate) const ELSEWHERE: usize = 1;
 
-impl Shape {
+impl PrefixGraph {
     pub(crate) fn new() -> Self {
-        Shape { prefixes: vec![Prefix::new(&[], false, 0); 2] }
+        PrefixGraph { prefixes: vec![Prefix::new(&[], false, 0); 2] }
     }
 
     /// The prefix that stands at `at`, behind another one, if it was met there before.
@@ -61,12 +61,12 @@ impl Shape {
     /// Remembers what was found between a prefix and a value; its number. Text that is too long is not
     /// remembered.
     #[inline(never)]
-    pub(crate) fn learn(&mut self, behind: usize, text: &[u8], is_text: bool, member: Member) -> usize {
+    pub(crate) fn learn(&mut self, behind: usize, text: &[u8], is_text: bool, member: MemberUse) -> usize {
         if text.len() > LENGTH_MAX {
             return ELSEWHERE;
         }
         if self.prefixes.len() == PREFIXES {
-            *self = Shape::new();
+            *self = PrefixGraph::new();
             return ELSEWHERE;
         }
         let prefix = Prefix::new(text, is_text, member);
@@ -84,7 +84,7 @@ impl Shape {
 }
 
 impl Prefix {
-    fn new(text: &[u8], is_text: bool, member: Member) -> Self {
+    fn new(text: &[u8], is_text: bool, member: MemberUse) -> Self {
         let mut bytes = [0; LENGTH_MAX];
         bytes[..text.len()].copy_from_slice(text);
         Prefix {

@@ -5,7 +5,7 @@ mod parquet;
 mod reading;
 mod support;
 
-use crate::{Block, Code, Mark, MessageKey, Payload, Position};
+use crate::{Block, Mark, MessageKey, Payload, Position, RecordCode};
 use support::{Declared, csv, decode, json, lines, show};
 
 /// Checks one line with columns `s: string, f: float, i: int, b: bool` against what [`show`] says of it.
@@ -309,7 +309,7 @@ fn an_event_from_the_future_of_its_log_is_a_dead_letter() {
     let batch = decode(Some(5_000_000), true);
     assert_eq!(batch.events.iter().map(|event| event.time / 1_000_000).collect::<Vec<_>>(), [15, 25]);
     assert_eq!(batch.max_time, Some(25_000_000), "it does not move the watermark");
-    assert_eq!(batch.dead.iter().map(|dead| dead.code).collect::<Vec<_>>(), [Code::Future; 2]);
+    assert_eq!(batch.dead.iter().map(|dead| dead.code).collect::<Vec<_>>(), [RecordCode::Future; 2]);
     assert_eq!(batch.dead[1].column.as_deref(), Some("t"));
     assert_eq!((batch.records, decode(None, true).events.len(), decode(Some(0), false).events.len()), (4, 4, 4));
 }
@@ -324,7 +324,7 @@ fn long_records() {
     let line = format!("{{\"k\":\"a\",\"t\":1,\"more\":\"{}\"}}", "x".repeat(16 << 20));
     check(&line, "| TL2006");
     let batch = decode(&Declared::default(), Payload::TooLong(b"{\"k\"".to_vec()));
-    assert_eq!((batch.records, batch.dead[0].code, &*batch.dead[0].record), (1, Code::TooLong, &b"{\"k\""[..]));
+    assert_eq!((batch.records, batch.dead[0].code, &*batch.dead[0].record), (1, RecordCode::TooLong, &b"{\"k\""[..]));
 }
 
 #[test]

@@ -5,14 +5,14 @@
 //! seconds, a comma before the fraction, the name of a zone in brackets behind an offset, and a fraction of any length.
 //! A leap second (`:60`) is the first instant of the next minute, as in Unix time.
 
-use super::number::{Decimal, Scaled, short_integer};
-use crate::Code;
+use super::number::{DecimalText, Scaled, short_integer};
+use crate::RecordCode;
 use std::borrow::Cow;
 use timeline_core::Time;
 use timeline_core::plan::TimeUnit;
 
 /// Why a value is of no use.
-pub(crate) type Bad = (Code, Cow<'static, str>);
+pub(crate) type Bad = (RecordCode, Cow<'static, str>);
 
 /// What is worth saying of a time that can be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,13 +29,13 @@ pub(crate) enum Odd {
 /// Reads a number of units; in seconds a fraction is allowed, and cut off below the nanosecond.
 pub(crate) fn numeric(text: &[u8], unit: &TimeUnit) -> Result<Time, Bad> {
     let Some(nanoseconds) = unit.nanoseconds() else {
-        return Err((Code::BadTime, "a number where RFC 3339 text is expected".into()));
+        return Err((RecordCode::BadTime, "a number where RFC 3339 text is expected".into()));
     };
     if let Some(count) = short_integer(text) {
         return count.checked_mul(nanoseconds).ok_or_else(out_of_range);
     }
-    let Some(decimal) = Decimal::parse(text) else {
-        return Err((Code::BadTime, format!("not a number of {}", unit.name()).into()));
+    let Some(decimal) = DecimalText::parse(text) else {
+        return Err((RecordCode::BadTime, format!("not a number of {}", unit.name()).into()));
     };
     let scaled = match unit {
         TimeUnit::Seconds => match decimal.scaled(9) {
@@ -53,19 +53,19 @@ pub(crate) fn numeric(text: &[u8], unit: &TimeUnit) -> Result<Time, Bad> {
             Time::try_from(value).map_err(|_| out_of_range())
         }
         Scaled::Huge => Err(out_of_range()),
-        _ => Err((Code::BadTime, format!("a fraction of a unit ({})", unit.name()).into())),
+        _ => Err((RecordCode::BadTime, format!("a fraction of a unit ({})", unit.name()).into())),
     }
 }
 
 /// Reads RFC 3339 text.
 pub(crate) fn rfc3339(text: &[u8]) -> Result<(Time, Odd), Bad> {
-    let (seconds, nanoseconds, odd) = parse(text).ok_or((Code::BadTime, Cow::from("not a time of RFC 3339")))?;
+    let (seconds, nanoseconds, odd) = parse(text).ok_or((RecordCode::BadTime, Cow::from("not a time of RFC 3339")))?;
     let time = Time::try_from(i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds));
     time.map(|time| (time, odd)).map_err(|_| out_of_range())
 }
 
 pub(crate) fn out_of_range() -> Bad {
-    (Code::TimeOutOfRange, "beyond what 64 bits of nanoseconds hold".into())
+    (RecordCode::TimeOutOfRange, "beyond what 64 bits of nanoseconds hold".into())
 }
 
 /// Seconds since the epoch and nanoseconds.
@@ -162,20 +162,20 @@ mod tests {
             ("1700000000123.0", Milliseconds, Ok(1_700_000_000_123_000_000)),
             ("1.7e12", Milliseconds, Ok(1_700_000_000_000_000_000)),
             ("-5", Microseconds, Ok(-5000)),
-            ("1.5", Milliseconds, Err(Code::BadTime)),
-            ("0.5", Nanoseconds, Err(Code::BadTime)),
+            ("1.5", Milliseconds, Err(RecordCode::BadTime)),
+            ("0.5", Nanoseconds, Err(RecordCode::BadTime)),
             ("1.5", Seconds, Ok(1_500_000_000)),
             ("1700000000.123456789", Seconds, Ok(1_700_000_000_123_456_789)),
             ("0.30000000000000004", Seconds, Ok(300_000_000)),
             ("-0.0000000001", Seconds, Ok(-1)),
             ("9223372036854775807", Nanoseconds, Ok(i64::MAX)),
             ("-9223372036854775808", Nanoseconds, Ok(i64::MIN)),
-            ("9223372036854775808", Nanoseconds, Err(Code::TimeOutOfRange)),
-            ("9223372036.854775808", Seconds, Err(Code::TimeOutOfRange)),
-            ("17000000001230", Milliseconds, Err(Code::TimeOutOfRange)),
-            ("1e400", Seconds, Err(Code::TimeOutOfRange)),
-            ("NaN", Seconds, Err(Code::BadTime)),
-            ("12", Rfc3339, Err(Code::BadTime)),
+            ("9223372036854775808", Nanoseconds, Err(RecordCode::TimeOutOfRange)),
+            ("9223372036.854775808", Seconds, Err(RecordCode::TimeOutOfRange)),
+            ("17000000001230", Milliseconds, Err(RecordCode::TimeOutOfRange)),
+            ("1e400", Seconds, Err(RecordCode::TimeOutOfRange)),
+            ("NaN", Seconds, Err(RecordCode::BadTime)),
+            ("12", Rfc3339, Err(RecordCode::BadTime)),
         ] {
             assert_eq!(numeric(text.as_bytes(), &unit).map_err(|bad| bad.0), want, "{text} {}", unit.name());
         }
@@ -192,13 +192,13 @@ mod tests {
             ("1969-12-31T23:59:59.999999999Z", Ok(-1)),
             ("2016-12-31T23:59:60Z", Ok(1_483_228_800_000_000_000)),
             ("2262-04-11T23:47:16.854775807Z", Ok(i64::MAX)),
-            ("2262-04-11T23:47:16.854775808Z", Err(Code::TimeOutOfRange)),
+            ("2262-04-11T23:47:16.854775808Z", Err(RecordCode::TimeOutOfRange)),
             ("1677-09-21T00:12:43.145224192Z", Ok(i64::MIN)),
-            ("0001-01-01T00:00:00Z", Err(Code::TimeOutOfRange)),
-            ("2023-02-29T00:00:00Z", Err(Code::BadTime)),
-            ("2023-13-01T00:00:00Z", Err(Code::BadTime)),
-            ("2023-01-01T24:00:00Z", Err(Code::BadTime)),
-            ("2023-01-01T00:00:00.Z", Err(Code::BadTime)),
+            ("0001-01-01T00:00:00Z", Err(RecordCode::TimeOutOfRange)),
+            ("2023-02-29T00:00:00Z", Err(RecordCode::BadTime)),
+            ("2023-13-01T00:00:00Z", Err(RecordCode::BadTime)),
+            ("2023-01-01T24:00:00Z", Err(RecordCode::BadTime)),
+            ("2023-01-01T00:00:00.Z", Err(RecordCode::BadTime)),
             ("1970-01-01T00:00:01.1234567890Z", Ok(1_123_456_789)),
             ("1970-01-01T00:00:01,5+01:00", Ok(-3_598_500_000_000)),
             ("1970-01-01 00:00:01+0100", Ok(-3_599_000_000_000)),
@@ -211,17 +211,17 @@ mod tests {
             ("1970-01-01T01:00+01:00", Ok(0)),
             ("1970-01-01T00:00:01+01:00[Europe/Berlin]", Ok(-3_599_000_000_000)),
             ("1970-01-01T00:00:01Z[UTC]", Ok(1_000_000_000)),
-            ("1970-01-01T00:00:01[Europe/Berlin]", Err(Code::BadTime)),
-            ("1970-01-01T00:00:01+01:00[Europe/Berlin", Err(Code::BadTime)),
-            ("1970-01-01T00:00.5Z", Err(Code::BadTime)),
-            ("1970-01-01T00:00:0", Err(Code::BadTime)),
-            ("1970-01-01T00:00:01+", Err(Code::BadTime)),
-            ("1970-01-01T00:00:01+1", Err(Code::BadTime)),
-            ("1970-01-01T00:00:01+24", Err(Code::BadTime)),
-            ("1970-01-01T00:00:01  +00", Err(Code::BadTime)),
-            ("2023-01-01", Err(Code::BadTime)),
-            ("", Err(Code::BadTime)),
-            ("2023-01-01T00:00:00Zx", Err(Code::BadTime)),
+            ("1970-01-01T00:00:01[Europe/Berlin]", Err(RecordCode::BadTime)),
+            ("1970-01-01T00:00:01+01:00[Europe/Berlin", Err(RecordCode::BadTime)),
+            ("1970-01-01T00:00.5Z", Err(RecordCode::BadTime)),
+            ("1970-01-01T00:00:0", Err(RecordCode::BadTime)),
+            ("1970-01-01T00:00:01+", Err(RecordCode::BadTime)),
+            ("1970-01-01T00:00:01+1", Err(RecordCode::BadTime)),
+            ("1970-01-01T00:00:01+24", Err(RecordCode::BadTime)),
+            ("1970-01-01T00:00:01  +00", Err(RecordCode::BadTime)),
+            ("2023-01-01", Err(RecordCode::BadTime)),
+            ("", Err(RecordCode::BadTime)),
+            ("2023-01-01T00:00:00Zx", Err(RecordCode::BadTime)),
         ] {
             assert_eq!(rfc3339(text.as_bytes()).map(|(time, _)| time).map_err(|bad| bad.0), want, "{text}");
         }

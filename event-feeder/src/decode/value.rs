@@ -7,11 +7,11 @@
 //! * A cell of CSV is what the column's type makes of it; blanks around numbers and truth values do not count.
 //! * A key is a text that is not empty, a whole number as it is written (of any length), or a truth value.
 
-use super::cell::Kind;
+use super::cell::CapturedKind;
 use super::fields::Fields;
-use super::number::{Decimal, Scaled, short_integer};
+use super::number::{DecimalText, Scaled, short_integer};
 use super::time::{Bad, Odd, numeric, rfc3339};
-use crate::Code;
+use crate::RecordCode;
 use timeline_core::plan::TimeUnit;
 use timeline_core::record::Order;
 use timeline_core::{Time, Type};
@@ -24,56 +24,61 @@ pub(crate) fn whole_time(text: &[u8], fields: &Fields) -> Option<Time> {
 
 /// Reads a time.
 #[inline(never)]
-pub(crate) fn time(kind: Kind, text: &[u8], fields: &Fields) -> Result<(Time, Odd), Bad> {
-    if kind == Kind::Number
+pub(crate) fn time(kind: CapturedKind, text: &[u8], fields: &Fields) -> Result<(Time, Odd), Bad> {
+    if kind == CapturedKind::Number
         && let Some(time) = whole_time(text, fields)
     {
         return Ok((time, Odd::No));
     }
-    let bad = |reason: &'static str| Err((Code::BadTime, reason.into()));
+    let bad = |reason: &'static str| Err((RecordCode::BadTime, reason.into()));
     let count = |text: &[u8]| numeric(text, &fields.unit).map(|time| (time, Odd::No));
-    if kind == Kind::Instant {
+    if kind == CapturedKind::Instant {
         return numeric(text, &TimeUnit::Nanoseconds).map(|time| (time, Odd::No));
     }
-    if let (Some(form), Kind::Text | Kind::Bare | Kind::Number) = (&fields.form, kind) {
+    if let (Some(form), CapturedKind::Text | CapturedKind::Bare | CapturedKind::Number) = (&fields.form, kind) {
         return form.read(text);
     }
     match kind {
-        Kind::Number => count(text),
-        Kind::Text if fields.unit == TimeUnit::Rfc3339 => rfc3339(text),
-        Kind::Bare if fields.unit == TimeUnit::Rfc3339 => rfc3339(text.trim_ascii()),
-        Kind::Text if Decimal::is_plain(text) => count(text),
-        Kind::Bare => count(text.trim_ascii()),
-        Kind::Missing | Kind::Empty => bad("the time is missing"),
-        Kind::Null => bad("the time is null"),
-        Kind::Text | Kind::True | Kind::False | Kind::Instant | Kind::BadText | Kind::Composite => {
-            bad("neither a number nor text of the source's unit")
+        CapturedKind::Number => count(text),
+        CapturedKind::Text if fields.unit == TimeUnit::Rfc3339 => rfc3339(text),
+        CapturedKind::Bare if fields.unit == TimeUnit::Rfc3339 => rfc3339(text.trim_ascii()),
+        CapturedKind::Text if DecimalText::is_plain(text) => count(text),
+        CapturedKind::Bare => count(text.trim_ascii()),
+        CapturedKind::Missing | CapturedKind::Empty => bad("the time is missing"),
+        CapturedKind::Null => bad("the time is null"),
+        CapturedKind::Text
+        | CapturedKind::True
+        | CapturedKind::False
+        | CapturedKind::Instant
+        | CapturedKind::BadText
+        | CapturedKind::Composite => bad("neither a number nor text of the source's unit"),
+    }
+}
+
+/// Whether a value can be a key; if so its text is the key, but for [`CapturedKind::True`] and [`CapturedKind::False`].
+pub(crate) fn check_key(kind: CapturedKind, text: &[u8]) -> Result<(), Bad> {
+    let bad = |reason: &'static str| Err((RecordCode::BadKey, reason.into()));
+    match kind {
+        CapturedKind::Text | CapturedKind::Bare if text.is_empty() => bad("the key is empty"),
+        CapturedKind::Text | CapturedKind::Bare | CapturedKind::Number if text.len() > TEXT_MAX => Err(long_key()),
+        CapturedKind::Text | CapturedKind::Bare | CapturedKind::True | CapturedKind::False => Ok(()),
+        CapturedKind::Number if text.iter().all(|b| b.is_ascii_digit() || *b == b'-') => Ok(()),
+        CapturedKind::Number => bad("a key that is a number must be a whole one"),
+        CapturedKind::Missing | CapturedKind::Empty => bad("the key is missing"),
+        CapturedKind::Null => bad("the key is null"),
+        CapturedKind::BadText => bad("the key has an escape that is no Unicode character"),
+        CapturedKind::Composite | CapturedKind::Instant => {
+            bad("the key is neither text, a whole number nor a truth value")
         }
     }
 }
 
-/// Whether a value can be a key; if so its text is the key, but for [`Kind::True`] and [`Kind::False`].
-pub(crate) fn check_key(kind: Kind, text: &[u8]) -> Result<(), Bad> {
-    let bad = |reason: &'static str| Err((Code::BadKey, reason.into()));
-    match kind {
-        Kind::Text | Kind::Bare if text.is_empty() => bad("the key is empty"),
-        Kind::Text | Kind::Bare | Kind::Number if text.len() > TEXT_MAX => Err(long_key()),
-        Kind::Text | Kind::Bare | Kind::True | Kind::False => Ok(()),
-        Kind::Number if text.iter().all(|b| b.is_ascii_digit() || *b == b'-') => Ok(()),
-        Kind::Number => bad("a key that is a number must be a whole one"),
-        Kind::Missing | Kind::Empty => bad("the key is missing"),
-        Kind::Null => bad("the key is null"),
-        Kind::BadText => bad("the key has an escape that is no Unicode character"),
-        Kind::Composite | Kind::Instant => bad("the key is neither text, a whole number nor a truth value"),
-    }
-}
-
 pub(crate) fn long_key() -> Bad {
-    (Code::LongKey, "a key of more than 64 KiB".into())
+    (RecordCode::LongKey, "a key of more than 64 KiB".into())
 }
 
 /// Reads the order among equal times.
-pub(crate) fn order(kind: Kind, text: &[u8], ty: Type) -> Result<Order, Bad> {
+pub(crate) fn order(kind: CapturedKind, text: &[u8], ty: Type) -> Result<Order, Bad> {
     match ty {
         Type::Int => int(kind, text).map(Order::int),
         _ => float(kind, text).map(Order::float),
@@ -81,27 +86,27 @@ pub(crate) fn order(kind: Kind, text: &[u8], ty: Type) -> Result<Order, Bad> {
 }
 
 /// Reads an int.
-pub(crate) fn int(kind: Kind, text: &[u8]) -> Result<i64, Bad> {
+pub(crate) fn int(kind: CapturedKind, text: &[u8]) -> Result<i64, Bad> {
     let text = number_text(kind, text, Type::Int)?;
     if let Some(value) = short_integer(text) {
         return Ok(value);
     }
-    match Decimal::parse(text).map(|decimal| decimal.scaled(0)) {
+    match DecimalText::parse(text).map(|decimal| decimal.scaled(0)) {
         Some(Scaled::Exact(value)) => i64::try_from(value).map_err(|_| out_of_range(Type::Int)),
         Some(Scaled::Huge) => Err(out_of_range(Type::Int)),
-        Some(Scaled::Floor(_)) => Err((Code::WrongType, "a fraction where an int is expected".into())),
+        Some(Scaled::Floor(_)) => Err((RecordCode::WrongType, "a fraction where an int is expected".into())),
         None => Err(no_number(kind, text, Type::Int)),
     }
 }
 
 /// Reads the value of an int column, which does not hold the least 64-bit integer: its word stands for absence.
-pub(crate) fn int_value(kind: Kind, text: &[u8]) -> Result<i64, Bad> {
+pub(crate) fn int_value(kind: CapturedKind, text: &[u8]) -> Result<i64, Bad> {
     let value = int(kind, text)?;
     if value == i64::MIN { Err(out_of_range(Type::Int)) } else { Ok(value) }
 }
 
 /// Reads a float.
-pub(crate) fn float(kind: Kind, text: &[u8]) -> Result<f64, Bad> {
+pub(crate) fn float(kind: CapturedKind, text: &[u8]) -> Result<f64, Bad> {
     let text = number_text(kind, text, Type::Float)?;
     match std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok()) {
         Some(value) if value.is_finite() => Ok(value + 0.0),
@@ -112,14 +117,14 @@ pub(crate) fn float(kind: Kind, text: &[u8]) -> Result<f64, Bad> {
 }
 
 /// Reads a bool.
-pub(crate) fn bool(kind: Kind, text: &[u8]) -> Result<bool, Bad> {
+pub(crate) fn bool(kind: CapturedKind, text: &[u8]) -> Result<bool, Bad> {
     match kind {
-        Kind::True => Ok(true),
-        Kind::False => Ok(false),
-        Kind::Text if text == b"true" => Ok(true),
-        Kind::Text if text == b"false" => Ok(false),
-        Kind::Bare if text.trim_ascii().eq_ignore_ascii_case(b"true") => Ok(true),
-        Kind::Bare if text.trim_ascii().eq_ignore_ascii_case(b"false") => Ok(false),
+        CapturedKind::True => Ok(true),
+        CapturedKind::False => Ok(false),
+        CapturedKind::Text if text == b"true" => Ok(true),
+        CapturedKind::Text if text == b"false" => Ok(false),
+        CapturedKind::Bare if text.trim_ascii().eq_ignore_ascii_case(b"true") => Ok(true),
+        CapturedKind::Bare if text.trim_ascii().eq_ignore_ascii_case(b"false") => Ok(false),
         _ => Err(wrong_type(kind, Type::Bool)),
     }
 }
@@ -128,20 +133,22 @@ pub(crate) fn bool(kind: Kind, text: &[u8]) -> Result<bool, Bad> {
 pub(crate) const TEXT_MAX: usize = 64 << 10;
 
 /// Whether a value is a string that a column holds.
-pub(crate) fn check_string(kind: Kind, length: usize) -> Result<(), Bad> {
+pub(crate) fn check_string(kind: CapturedKind, length: usize) -> Result<(), Bad> {
     match kind {
-        Kind::Text | Kind::Bare if length > TEXT_MAX => Err((Code::LongText, "a string of more than 64 KiB".into())),
-        Kind::Text | Kind::Bare => Ok(()),
+        CapturedKind::Text | CapturedKind::Bare if length > TEXT_MAX => {
+            Err((RecordCode::LongText, "a string of more than 64 KiB".into()))
+        }
+        CapturedKind::Text | CapturedKind::Bare => Ok(()),
         _ => Err(wrong_type(kind, Type::String)),
     }
 }
 
-fn number_text(kind: Kind, text: &[u8], ty: Type) -> Result<&[u8], Bad> {
+fn number_text(kind: CapturedKind, text: &[u8], ty: Type) -> Result<&[u8], Bad> {
     match kind {
-        Kind::Number | Kind::Instant => Ok(text),
-        Kind::Bare => Ok(text.trim_ascii()),
-        Kind::Text if is_json_number(text) => Ok(text),
-        Kind::Text => Err(no_number(kind, text, ty)),
+        CapturedKind::Number | CapturedKind::Instant => Ok(text),
+        CapturedKind::Bare => Ok(text.trim_ascii()),
+        CapturedKind::Text if is_json_number(text) => Ok(text),
+        CapturedKind::Text => Err(no_number(kind, text, ty)),
         _ => Err(wrong_type(kind, ty)),
     }
 }
@@ -173,7 +180,7 @@ fn is_json_number(text: &[u8]) -> bool {
 }
 
 /// Why a text is no number.
-fn no_number(kind: Kind, text: &[u8], ty: Type) -> Bad {
+fn no_number(kind: CapturedKind, text: &[u8], ty: Type) -> Bad {
     if is_not_finite(text) { not_finite() } else { wrong_type(kind, ty) }
 }
 
@@ -184,24 +191,29 @@ fn is_not_finite(text: &[u8]) -> bool {
 }
 
 fn not_finite() -> Bad {
-    (Code::NotFinite, "NaN or an infinity".into())
+    (RecordCode::NotFinite, "NaN or an infinity".into())
 }
 
 fn out_of_range(ty: Type) -> Bad {
-    (Code::OutOfRange, format!("a number beyond what {} {ty} holds", if ty == Type::Int { "an" } else { "a" }).into())
+    (
+        RecordCode::OutOfRange,
+        format!("a number beyond what {} {ty} holds", if ty == Type::Int { "an" } else { "a" }).into(),
+    )
 }
 
-fn wrong_type(kind: Kind, ty: Type) -> Bad {
+fn wrong_type(kind: CapturedKind, ty: Type) -> Bad {
     let found = match kind {
-        Kind::Text => "a string",
-        Kind::Bare => "other text",
-        Kind::Number => "a number",
-        Kind::True | Kind::False => "a truth value",
-        Kind::Instant => "an instant",
-        Kind::BadText => return (Code::BadText, "text with an escape that is no Unicode character".into()),
-        Kind::Composite => "an object or an array",
-        Kind::Missing | Kind::Empty | Kind::Null => "nothing",
+        CapturedKind::Text => "a string",
+        CapturedKind::Bare => "other text",
+        CapturedKind::Number => "a number",
+        CapturedKind::True | CapturedKind::False => "a truth value",
+        CapturedKind::Instant => "an instant",
+        CapturedKind::BadText => {
+            return (RecordCode::BadText, "text with an escape that is no Unicode character".into());
+        }
+        CapturedKind::Composite => "an object or an array",
+        CapturedKind::Missing | CapturedKind::Empty | CapturedKind::Null => "nothing",
     };
     let article = if ty == Type::Int { "an" } else { "a" };
-    (Code::WrongType, format!("{found} where {article} {ty} is expected").into())
+    (RecordCode::WrongType, format!("{found} where {article} {ty} is expected").into())
 }

@@ -5,9 +5,9 @@
 //! a line that the library refuses, while it may leave any line to the library. It checks skipped members as well.
 //! A property test holds the two ways together on valid, mutated and random lines.
 
-use super::cell::{Cell, Kind};
-use super::names::{Names, WITHIN, word};
-use super::shape::{BEGINNING, ELSEWHERE, Shape};
+use super::cell::{CapturedCell, CapturedKind};
+use super::names::{NameTable, WITHIN, word};
+use super::shape::{BEGINNING, ELSEWHERE, PrefixGraph};
 
 /// A place in a block and in its index.
 pub(crate) struct Walk<'a> {
@@ -22,7 +22,13 @@ impl Walk<'_> {
     /// Captures the object on the line that begins at `start`; where its line feed stands, or `None` to give up.
     /// After that cells and `next` are of no use.
     #[inline]
-    pub(crate) fn line(&mut self, start: usize, names: &Names, shape: &mut Shape, cells: &mut [Cell]) -> Option<usize> {
+    pub(crate) fn line(
+        &mut self,
+        start: usize,
+        names: &NameTable,
+        shape: &mut PrefixGraph,
+        cells: &mut [CapturedCell],
+    ) -> Option<usize> {
         let (mut at, mut behind, mut next) = (start, BEGINNING, self.next);
         loop {
             (at, behind, next) = match self.usual_member(at, behind, next, shape, cells) {
@@ -48,8 +54,8 @@ impl Walk<'_> {
         at: usize,
         behind: usize,
         next: usize,
-        shape: &Shape,
-        cells: &mut [Cell],
+        shape: &PrefixGraph,
+        cells: &mut [CapturedCell],
     ) -> Option<(usize, usize, usize)> {
         let (id, prefix) = shape.find(behind, self.block, at)?;
         let value = at + prefix.length;
@@ -60,11 +66,11 @@ impl Walk<'_> {
             if self.block[close] != b'"' {
                 return None;
             }
-            *cell = Cell::new(Kind::Text, value..close);
+            *cell = CapturedCell::new(CapturedKind::Text, value..close);
             Some((close + 1, id, next + 4))
         } else {
             let end = number(self.block, value)?;
-            *cell = Cell::new(Kind::Number, value..end);
+            *cell = CapturedCell::new(CapturedKind::Number, value..end);
             Some((end, id, next + 2))
         }
     }
@@ -75,9 +81,9 @@ impl Walk<'_> {
         &mut self,
         start: usize,
         behind: usize,
-        names: &Names,
-        shape: &mut Shape,
-        cells: &mut [Cell],
+        names: &NameTable,
+        shape: &mut PrefixGraph,
+        cells: &mut [CapturedCell],
     ) -> Option<(usize, usize)> {
         if *self.block.get(start)? != if behind == BEGINNING { b'{' } else { b',' } {
             return None;
@@ -93,32 +99,35 @@ impl Walk<'_> {
         let (end, cell) = self.value(value, member == names.unread)?;
         *cells.get_mut(usize::from(member))? = cell;
         let behind = match cell.kind() {
-            Kind::Text => shape.learn(behind, &self.block[start..=value], true, member),
-            Kind::Number => shape.learn(behind, &self.block[start..value], false, member),
+            CapturedKind::Text => shape.learn(behind, &self.block[start..=value], true, member),
+            CapturedKind::Number => shape.learn(behind, &self.block[start..value], false, member),
             _ => ELSEWHERE,
         };
         Some((self.blanks(end)?, behind))
     }
 
     /// Passes a value; where it ends.
-    fn value(&mut self, at: usize, is_unread: bool) -> Option<(usize, Cell)> {
+    fn value(&mut self, at: usize, is_unread: bool) -> Option<(usize, CapturedCell)> {
         Some(match *self.block.get(at)? {
-            b'"' if is_unread => (self.string(at)? + 1, Cell::default()),
+            b'"' if is_unread => (self.string(at)? + 1, CapturedCell::default()),
             b'"' => {
                 let close = self.plain_string(at)?;
-                (close + 1, Cell::new(Kind::Text, at + 1..close))
+                (close + 1, CapturedCell::new(CapturedKind::Text, at + 1..close))
             }
             b'0'..=b'9' | b'-' => {
                 let end = number(self.block, at)?;
-                (end, Cell::new(Kind::Number, at..end))
+                (end, CapturedCell::new(CapturedKind::Number, at..end))
             }
             b'{' | b'[' => {
                 let end = self.composite(at)?;
-                (end, Cell::new(Kind::Composite, at..end))
+                (end, CapturedCell::new(CapturedKind::Composite, at..end))
             }
             _ => {
                 let (end, kind) = literal(self.block, at)?;
-                (end, if kind == Kind::Null { Cell::of(kind) } else { Cell::new(kind, at..end) })
+                (
+                    end,
+                    if kind == CapturedKind::Null { CapturedCell::of(kind) } else { CapturedCell::new(kind, at..end) },
+                )
             }
         })
     }
@@ -341,12 +350,12 @@ fn many_digits(block: &[u8], mut at: usize) -> Option<usize> {
 }
 
 #[inline(never)]
-fn literal(block: &[u8], at: usize) -> Option<(usize, Kind)> {
+fn literal(block: &[u8], at: usize) -> Option<(usize, CapturedKind)> {
     let rest = block.get(at..at + 5)?;
     match rest {
-        [b't', b'r', b'u', b'e', _] => Some((at + 4, Kind::True)),
-        [b'n', b'u', b'l', b'l', _] => Some((at + 4, Kind::Null)),
-        b"false" => Some((at + 5, Kind::False)),
+        [b't', b'r', b'u', b'e', _] => Some((at + 4, CapturedKind::True)),
+        [b'n', b'u', b'l', b'l', _] => Some((at + 4, CapturedKind::Null)),
+        b"false" => Some((at + 5, CapturedKind::False)),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A file is known by its identity on its file system (inode) and by a digest of its beginning. The device number
 //! is kept but not compared: file systems get new ones when they are mounted again.
-//! **Invariant:** a [`Head`] only ever grows, and only over bytes that follow those it was made of.
+//! **Invariant:** a [`FilePrefix`] only ever grows, and only over bytes that follow those it was made of.
 
 use super::digest::Digested;
 use crate::Error;
@@ -19,9 +19,9 @@ pub struct KnownFile {
     /// Its absolute path.
     pub name: String,
     /// What the file system calls it.
-    pub identity: Identity,
+    pub identity: FileIdentity,
     /// What it begins with.
-    pub head: Head,
+    pub head: FilePrefix,
     /// Its length in bytes when a later file closed it; what it has beyond is no part of the log.
     pub closed: Option<u64>,
     /// What was read of it; none of Parquet, nor where that is not known.
@@ -31,41 +31,41 @@ pub struct KnownFile {
 
 /// What a file system calls a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Identity {
+pub struct FileIdentity {
     /// The file system.
     pub device: u64,
     /// The file in it; 0 where the system has no such number.
     pub inode: u64,
 }
 
-impl Identity {
+impl FileIdentity {
     #[cfg(unix)]
     pub(crate) fn of(metadata: &Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;
-        Identity { device: metadata.dev(), inode: metadata.ino() }
+        FileIdentity { device: metadata.dev(), inode: metadata.ino() }
     }
 
     #[cfg(not(unix))]
     pub(crate) fn of(_: &Metadata) -> Self {
-        Identity { device: 0, inode: 0 }
+        FileIdentity { device: 0, inode: 0 }
     }
 }
 
 /// The beginning of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
-    /// How many bytes the digest is of; at most [`Head::LENGTH_MAX`].
+pub struct FilePrefix {
+    /// How many bytes the digest is of; at most [`FilePrefix::LENGTH_MAX`].
     pub length: u64,
     /// Their BLAKE3 digest in hexadecimal.
     pub digest: String,
 }
 
-impl Head {
+impl FilePrefix {
     /// How many bytes a digest is of in a file that has as many.
     pub const LENGTH_MAX: u64 = 4096;
 
     fn of(bytes: &[u8]) -> Self {
-        Head { length: bytes.len() as u64, digest: blake3::hash(bytes).to_hex().to_string() }
+        FilePrefix { length: bytes.len() as u64, digest: blake3::hash(bytes).to_hex().to_string() }
     }
 }
 
@@ -76,7 +76,7 @@ impl KnownFile {
         let mut file = File::open(name).map_err(Error::read(name))?;
         let metadata = file.metadata().map_err(Error::read(name))?;
         let bytes = beginning(&mut file).map_err(Error::read(name))?;
-        let (name, identity, head) = (name.to_owned(), Identity::of(&metadata), Head::of(&bytes));
+        let (name, identity, head) = (name.to_owned(), FileIdentity::of(&metadata), FilePrefix::of(&bytes));
         Ok(KnownFile { name, identity, head, closed: None, read: None })
     }
 
@@ -103,7 +103,7 @@ impl KnownFile {
     /// The checks of [`KnownFile::open`] on an open file; moves its cursor.
     pub(crate) fn check(&mut self, file: &mut File, read: u64) -> Result<(), Error> {
         let metadata = file.metadata().map_err(Error::read(&self.name))?;
-        if Identity::of(&metadata).inode != self.identity.inode {
+        if FileIdentity::of(&metadata).inode != self.identity.inode {
             return Err(Error::Replaced { file: self.name.clone(), what: "it is another file" });
         }
         let (read, length) = (read.max(self.head.length).max(self.closed.unwrap_or(0)), metadata.len());
@@ -112,17 +112,17 @@ impl KnownFile {
         }
         let bytes = beginning(file).map_err(Error::read(&self.name))?;
         let known = bytes.get(..self.head.length as usize).unwrap_or(&bytes);
-        if Head::of(known) != self.head {
+        if FilePrefix::of(known) != self.head {
             return Err(Error::Replaced { file: self.name.clone(), what: "it begins with other bytes" });
         }
-        self.head = Head::of(&bytes);
+        self.head = FilePrefix::of(&bytes);
         Ok(())
     }
 }
 
 fn beginning(file: &mut File) -> io::Result<Vec<u8>> {
     file.seek(SeekFrom::Start(0))?;
-    let mut bytes = Vec::with_capacity(Head::LENGTH_MAX as usize);
-    file.take(Head::LENGTH_MAX).read_to_end(&mut bytes)?;
+    let mut bytes = Vec::with_capacity(FilePrefix::LENGTH_MAX as usize);
+    file.take(FilePrefix::LENGTH_MAX).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -2,8 +2,8 @@
 
 use super::digest::{Digested, Rolling};
 use super::known::KnownFile;
-use crate::csv::{self, Scan};
-use crate::cutter::{BLOCK, Cut, Cutter};
+use crate::csv::{self, CsvScanner};
+use crate::cutter::{BLOCK, CutResult, Cutter};
 use crate::format::BOM;
 use crate::{Block, Error, Format, Payload, Position, packed};
 use flate2::read::MultiGzDecoder;
@@ -16,11 +16,11 @@ use std::sync::Arc;
 use timeline_core::plan::FieldPath;
 
 /// The names in a CSV header, what stands between its cells, and where it ends.
-type Header<Place> = (Arc<[String]>, u8, Place);
+type CsvHeader<Place> = (Arc<[String]>, u8, Place);
 
 /// How the text of a file is to be read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Text {
+pub(super) struct TextEncoding {
     pub(super) csv: bool,
     pub(super) packed: bool,
     /// What stands between cells, if that is said.
@@ -31,8 +31,8 @@ pub(super) struct Text {
 const ROWS: usize = 4096;
 
 /// An open file.
-pub(super) struct Open {
-    reader: Reader,
+pub(super) struct OpenFile {
+    reader: FileReader,
     origin: Arc<str>,
     /// Where the next block begins: bytes, or rows.
     at: Position,
@@ -51,8 +51,8 @@ pub(super) enum OpenMode {
     Again,
 }
 
-enum Reader {
-    Text { bytes: Bytes, cutter: Cutter, header: Option<(Arc<[String]>, u8)>, text: Text },
+enum FileReader {
+    Text { bytes: Bytes, cutter: Cutter, header: Option<(Arc<[String]>, u8)>, text: TextEncoding },
     Rows(ParquetRecordBatchReader),
 }
 
@@ -70,12 +70,12 @@ impl Bytes {
     }
 }
 
-impl Open {
+impl OpenFile {
     /// Opens a file after a place in it; `Ok(None)` if it is a Parquet file that has no end yet.
     pub(super) fn new(
         known: &mut KnownFile,
         at: Position,
-        (format, text, reading): (Format, Text, OpenMode),
+        (format, text, reading): (Format, TextEncoding, OpenMode),
         read: Option<&[FieldPath]>,
         spare: &mut Cutter,
     ) -> Result<Option<Self>, Error> {
@@ -85,8 +85,8 @@ impl Open {
             if !is_finished(&file).map_err(Error::read(&origin))? {
                 return Ok(None);
             }
-            let reader = Reader::Rows(rows(file, &origin, at.offset, read)?);
-            return Ok(Some(Open { reader, origin, at, rolling: None }));
+            let reader = FileReader::Rows(rows(file, &origin, at.offset, read)?);
+            return Ok(Some(OpenFile { reader, origin, at, rolling: None }));
         }
         // The places of what is packed are none of the file's.
         let open = |known: &mut KnownFile| -> Result<Bytes, Error> {
@@ -112,10 +112,10 @@ impl Open {
             }
         }
         let delimiter = header.as_ref().map(|(_, delimiter, _)| *delimiter).or(text.delimiter);
-        let mut cutter = Cutter::new(text.csv.then(|| Scan::new(delimiter)));
+        let mut cutter = Cutter::new(text.csv.then(|| CsvScanner::new(delimiter)));
         cutter.take_spare(spare);
         let header = header.map(|(names, delimiter, _)| (names, delimiter));
-        Ok(Some(Open { reader: Reader::Text { bytes, cutter, header, text }, origin, at, rolling }))
+        Ok(Some(OpenFile { reader: FileReader::Text { bytes, cutter, header, text }, origin, at, rolling }))
     }
 
     /// Where the next block begins.
@@ -127,7 +127,7 @@ impl Open {
     pub(super) fn next(&mut self, limit: Option<u64>, finish: bool) -> Result<Option<Block>, Error> {
         let start = self.at;
         let payload = match &mut self.reader {
-            Reader::Rows(reader) => {
+            FileReader::Rows(reader) => {
                 let Some(rows) = reader.next() else { return Ok(None) };
                 let mut rows = rows.map_err(|error| bad_parquet(&self.origin, &error))?;
                 if let Some(left) = limit.map(|limit| limit.saturating_sub(start.offset)) {
@@ -139,7 +139,7 @@ impl Open {
                 self.at = start.plus(rows.num_rows() as u64);
                 Payload::Rows(rows)
             }
-            Reader::Text { .. } => match self.next_text(limit, finish)? {
+            FileReader::Text { .. } => match self.next_text(limit, finish)? {
                 Some(payload) => payload,
                 None => return Ok(None),
             },
@@ -154,12 +154,12 @@ impl Open {
     }
 
     fn next_text(&mut self, limit: Option<u64>, finish: bool) -> Result<Option<Payload>, Error> {
-        let Reader::Text { bytes: from, cutter, header, text } = &mut self.reader else { return Ok(None) };
+        let FileReader::Text { bytes: from, cutter, header, text } = &mut self.reader else { return Ok(None) };
         loop {
             let left = limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.at.offset + cutter.held()));
             match cutter.next(&mut from.by_ref().take(left), finish).map_err(Error::read(&self.origin))? {
-                Cut::Nothing => return Ok(None),
-                Cut::TooLong(bytes, length) => {
+                CutResult::Nothing => return Ok(None),
+                CutResult::TooLong(bytes, length) => {
                     // Its middle is nowhere any more.
                     self.rolling = None;
                     self.at = self.at.plus(length);
@@ -168,7 +168,7 @@ impl Open {
                     }
                     return Ok(Some(Payload::TooLong(bytes)));
                 }
-                Cut::Records(mut bytes) => {
+                CutResult::Records(mut bytes) => {
                     if let Some(rolling) = &mut self.rolling {
                         match rolling.update(self.at.offset, &bytes) {
                             true => rolling.check(&self.origin)?,
@@ -199,8 +199,8 @@ impl Open {
     /// The file itself, to look at; `None` for Parquet and for what is packed.
     pub(super) fn file(&mut self) -> Option<&mut File> {
         match &mut self.reader {
-            Reader::Text { bytes: Bytes::File(file), .. } => Some(file),
-            Reader::Text { bytes: Bytes::Packed(_), .. } | Reader::Rows(_) => None,
+            FileReader::Text { bytes: Bytes::File(file), .. } => Some(file),
+            FileReader::Text { bytes: Bytes::Packed(_), .. } | FileReader::Rows(_) => None,
         }
     }
 
@@ -212,20 +212,20 @@ impl Open {
     /// How far the file itself has been read, in bytes; 0 for Parquet and for what is packed.
     pub(super) fn read_to(&self) -> u64 {
         match &self.reader {
-            Reader::Text { bytes: Bytes::File(_), cutter, .. } => self.at.offset + cutter.held(),
-            Reader::Text { bytes: Bytes::Packed(_), .. } | Reader::Rows(_) => 0,
+            FileReader::Text { bytes: Bytes::File(_), cutter, .. } => self.at.offset + cutter.held(),
+            FileReader::Text { bytes: Bytes::Packed(_), .. } | FileReader::Rows(_) => 0,
         }
     }
 
     pub(super) fn recycle(&mut self, bytes: Vec<u8>) {
-        if let Reader::Text { cutter, .. } = &mut self.reader {
+        if let FileReader::Text { cutter, .. } = &mut self.reader {
             cutter.recycle(bytes);
         }
     }
 
     /// Gives the spare buffers away.
     pub(super) fn close(mut self, spare: &mut Cutter) {
-        if let Reader::Text { cutter, .. } = &mut self.reader {
+        if let FileReader::Text { cutter, .. } = &mut self.reader {
             spare.take_spare(cutter);
         }
     }
@@ -279,14 +279,14 @@ pub(super) fn read_header(
     from: &mut dyn Read,
     origin: &str,
     delimiter: Option<u8>,
-) -> Result<Option<Header<u64>>, Error> {
-    let mut cutter = Cutter::new(Some(Scan::new(delimiter)));
+) -> Result<Option<CsvHeader<u64>>, Error> {
+    let mut cutter = Cutter::new(Some(CsvScanner::new(delimiter)));
     let mut start = 0;
     loop {
         match cutter.next(from, true).map_err(Error::read(origin))? {
-            Cut::Nothing => return Ok(None),
-            Cut::TooLong(..) => return Err(bad_header(origin)),
-            Cut::Records(bytes) => {
+            CutResult::Nothing => return Ok(None),
+            CutResult::TooLong(..) => return Err(bad_header(origin)),
+            CutResult::Records(bytes) => {
                 if let Some((header, delimiter, length)) = header_of(&bytes, origin, delimiter)? {
                     return Ok(Some((header, delimiter, start + length as u64)));
                 }
@@ -297,9 +297,9 @@ pub(super) fn read_header(
 }
 
 /// The first record that is not blank, and where it ends.
-pub(crate) fn header_of(bytes: &[u8], origin: &str, delimiter: Option<u8>) -> Result<Option<Header<usize>>, Error> {
+pub(crate) fn header_of(bytes: &[u8], origin: &str, delimiter: Option<u8>) -> Result<Option<CsvHeader<usize>>, Error> {
     let mut start = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
-    let mut scan = Scan::new(delimiter);
+    let mut scan = CsvScanner::new(delimiter);
     while start < bytes.len() {
         let end = scan.next_end(bytes, start).unwrap_or(bytes.len());
         let record = &bytes[start..end];

@@ -2,7 +2,7 @@
 
 use super::FileSource;
 use super::open::{is_finished, read_header, row_count};
-use crate::csv::Scan;
+use crate::csv::CsvScanner;
 use crate::{Error, Format, Position};
 use memchr::memrchr;
 use std::fs::File;
@@ -75,7 +75,7 @@ fn last_line_end(file: &mut File, length: u64) -> io::Result<u64> {
 /// Searches forwards, from a record's beginning, for the last record end: whether a line feed is one is known only so.
 fn last_record_end(file: &mut File, start: u64, length: u64, delimiter: u8) -> io::Result<u64> {
     file.seek(SeekFrom::Start(start))?;
-    let (mut scan, mut piece, mut at, mut last) = (Scan::new(Some(delimiter)), vec![], start, 0);
+    let (mut scan, mut piece, mut at, mut last) = (CsvScanner::new(Some(delimiter)), vec![], start, 0);
     while at < length {
         piece.clear();
         let count = file.take(PIECE.min(length - at)).read_to_end(&mut piece)?;

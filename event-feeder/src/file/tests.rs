@@ -101,7 +101,7 @@ fn what_does_not_exist_is_refused_in_a_batch_and_waited_for_in_a_tail() {
     let folder = Folder::new();
     let pattern = [folder.path("*.log")];
     let error = FileSource::open(&pattern, options(Mode::Batch)).err().unwrap();
-    assert_eq!(error.code(), Code::NoMatch);
+    assert_eq!(error.code(), RecordCode::NoMatch);
     let mut source = folder.open(Mode::Tail);
     assert_eq!(read(&mut source), (String::new(), "idle"));
     assert_eq!(target(&mut source), Position::START);
@@ -109,7 +109,7 @@ fn what_does_not_exist_is_refused_in_a_batch_and_waited_for_in_a_tail() {
     assert_eq!(read(&mut source), ("1\n".into(), "idle"));
     fs::create_dir(folder.path("folder")).unwrap();
     let error = FileSource::open(&[folder.path("folder")], options(Mode::Batch)).err().unwrap();
-    assert_eq!(error.code(), Code::Unreadable);
+    assert_eq!(error.code(), RecordCode::Unreadable);
 }
 
 #[test]
@@ -227,9 +227,9 @@ fn closed_files_that_changed_are_an_error_at_the_restart() {
     read(&mut source);
     let (files, at) = (source.files().clone(), Position::at(1, 2));
     folder.write("a.log", "1\n");
-    assert_eq!(folder.resume(files.clone(), at).err().unwrap().code(), Code::Truncated);
+    assert_eq!(folder.resume(files.clone(), at).err().unwrap().code(), RecordCode::Truncated);
     folder.write("a.log", "9\n9\n");
-    assert_eq!(folder.resume(files, at).err().unwrap().code(), Code::Replaced);
+    assert_eq!(folder.resume(files, at).err().unwrap().code(), RecordCode::Replaced);
 }
 
 #[test]
@@ -324,7 +324,7 @@ fn csv_has_a_header_in_each_file_and_records_over_several_lines() {
     assert_eq!(drain(&mut resumed), ["k+t 2:12-2:19 \"8,\\\"9\\n\\\"\\n\""]);
     folder.write("d.csv", "\"k,t\n");
     let error = FileSource::open(&[folder.path("d.csv")], options(Mode::Batch)).unwrap().next().unwrap_err();
-    assert_eq!(error.code(), Code::BadFormat);
+    assert_eq!(error.code(), RecordCode::BadFormat);
 }
 
 fn parquet(from: i64, count: i64) -> Vec<u8> {

@@ -1,26 +1,26 @@
 //! Looking at the files from outside: new names, closed files that grow, files that are not what they were.
 
-use super::known::{Identity, KnownFile};
-use super::{FileSource, Mode, Said, names};
-use crate::{Code, Error, Notice};
+use super::known::{FileIdentity, KnownFile};
+use super::{FileSource, Mode, ToldNotices, names};
+use crate::{Error, Notice, RecordCode};
 use std::fs::{self, Metadata};
 use std::io::{ErrorKind, Seek, SeekFrom};
 use std::time::SystemTime;
 
 /// What is to be said, and where looking goes on.
 #[derive(Default)]
-pub(super) struct Watch {
+pub(super) struct FileWatch {
     notices: Vec<Notice>,
-    said: Said,
+    said: ToldNotices,
     /// The closed file that is looked at next.
     closed: usize,
     /// The last file as it was when it was last looked at.
     seen: Option<(u64, u64, Option<SystemTime>)>,
 }
 
-impl Watch {
+impl FileWatch {
     /// Says something once.
-    pub(super) fn say(&mut self, code: Code, file: &str, detail: String) {
+    pub(super) fn say(&mut self, code: RecordCode, file: &str, detail: String) {
         if self.said.insert((code, file.to_owned())) {
             self.notices.push(Notice { code, file: file.to_owned(), detail });
         }
@@ -42,7 +42,7 @@ impl FileSource {
             let Err(place) = self.files.binary_search_by(|known| known.name.cmp(&name)) else { continue };
             if place < self.files.len() {
                 self.watch.say(
-                    Code::NameTooEarly,
+                    RecordCode::NameTooEarly,
                     &name,
                     "its name sorts before a file that was there; it is not read".into(),
                 );
@@ -57,7 +57,7 @@ impl FileSource {
                 self.files.iter().find(|known| known.identity == file.identity && file.identity.inode != 0)
             {
                 let detail = format!("it is {} under another name; it is not read again", same.name);
-                self.watch.say(Code::KnownElsewhere, &name, detail);
+                self.watch.say(RecordCode::KnownElsewhere, &name, detail);
                 continue;
             }
             self.close_last()?;
@@ -80,17 +80,17 @@ impl FileSource {
                 Err(place) if place < self.files.len() => {}
                 _ => continue,
             }
-            let identity = fs::metadata(&name).map(|metadata| Identity::of(&metadata)).ok();
+            let identity = fs::metadata(&name).map(|metadata| FileIdentity::of(&metadata)).ok();
             let is_known = |known: &KnownFile| known.identity.inode != 0 && identity == Some(known.identity);
             // One that is gone again, or known under another name, is nothing that should be read.
             if identity.is_some() && !self.files.iter().any(is_known) {
                 let detail = "its name sorts before a file that was there; it is not read".into();
-                left.push(Notice { code: Code::NameTooEarly, file: name, detail });
+                left.push(Notice { code: RecordCode::NameTooEarly, file: name, detail });
             }
         }
         for known in &self.files {
             let detail = fs::metadata(&known.name).ok().and_then(|metadata| grown(known, &metadata));
-            left.extend(detail.map(|detail| Notice { code: Code::ClosedGrew, file: known.name.clone(), detail }));
+            left.extend(detail.map(|detail| Notice { code: RecordCode::ClosedGrew, file: known.name.clone(), detail }));
         }
         Ok(left)
     }
@@ -155,7 +155,7 @@ impl FileSource {
                 }
                 metadata => metadata.map_err(Error::read(&known.name))?,
             };
-            if Identity::of(&under_name).inode != known.identity.inode {
+            if FileIdentity::of(&under_name).inode != known.identity.inode {
                 return Err(Error::Replaced { file: known.name.clone(), what: "the name stands for another file now" });
             }
         }
@@ -176,16 +176,16 @@ fn grown(known: &KnownFile, metadata: &Metadata) -> Option<String> {
     Some(format!("it grew by {grown} bytes after a later file had begun; they are not read"))
 }
 
-fn say_if_changed(watch: &mut Watch, known: &KnownFile, metadata: std::io::Result<Metadata>) {
+fn say_if_changed(watch: &mut FileWatch, known: &KnownFile, metadata: std::io::Result<Metadata>) {
     match metadata {
         Ok(metadata) => {
             if let Some(detail) = grown(known, &metadata) {
-                watch.say(Code::ClosedGrew, &known.name, detail);
+                watch.say(RecordCode::ClosedGrew, &known.name, detail);
             }
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let detail = "it is gone, but had been read; the log cannot be read again from its start";
-            watch.say(Code::EarlierGone, &known.name, detail.into());
+            watch.say(RecordCode::EarlierGone, &known.name, detail.into());
         }
         // Whether it may be looked at matters when it is read.
         Err(_) => {}

@@ -5,7 +5,7 @@
 //! itself, so it is asked over a connection of its own, by a consumer that takes no message.
 
 use super::handshake::shake_hands_at;
-use super::settings::Settings;
+use super::settings::BrokerSettings;
 use crate::Position;
 use ::pulsar::message::Message;
 use ::pulsar::message::proto::{
@@ -24,7 +24,7 @@ const CONSUMER: u64 = 1;
 /// Behind the last entry of a topic that a subscription has acknowledged; `None` if it has acknowledged none, as one that is
 /// new, and where that cannot be learnt now: whoever subscribes hears what is wrong.
 pub(super) async fn acknowledged(
-    settings: &Settings,
+    settings: &BrokerSettings,
     client: &Pulsar<TokioExecutor>,
     topic: &str,
     subscription: &str,
@@ -40,7 +40,7 @@ pub(super) async fn acknowledged(
 }
 
 async fn ask(
-    settings: &Settings,
+    settings: &BrokerSettings,
     client: &Pulsar<TokioExecutor>,
     topic: &str,
     subscription: &str,

@@ -2,9 +2,9 @@
 
 use super::connection::{PATIENCE, connect};
 use super::problem::{problem, silent};
-use super::settings::Settings;
+use super::settings::BrokerSettings;
 use crate::world::Instant;
-use crate::{Code, Error};
+use crate::{Error, RecordCode};
 use ::pulsar::{Consumer, SubType, TokioExecutor};
 use std::future::Future;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use tokio::runtime::Runtime;
 /// A way to brokers. Clones share one thread.
 #[derive(Clone)]
 pub struct Client {
-    pub(super) settings: Arc<Settings>,
+    pub(super) settings: Arc<BrokerSettings>,
     pub(super) runtime: Arc<Runtime>,
 }
 
 impl Client {
     /// Does not connect yet.
-    pub fn new(settings: Settings) -> Result<Self, Error> {
+    pub fn new(settings: BrokerSettings) -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("pulsar")
@@ -32,7 +32,7 @@ impl Client {
     }
 
     /// How brokers are reached.
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &BrokerSettings {
         &self.settings
     }
 
@@ -81,14 +81,14 @@ impl Client {
             Err(RecvTimeoutError::Timeout) => Err(silent(topic)),
             Err(RecvTimeoutError::Disconnected) => Err(Error::Topic {
                 topic: topic.to_owned(),
-                code: Code::NoBroker,
+                code: RecordCode::NoBroker,
                 reason: "the client of the broker stopped unexpectedly".into(),
             }),
         }
     }
 }
 
-async fn unsubscribe(settings: &Settings, topic: &str, name: &str) -> Result<(), ::pulsar::Error> {
+async fn unsubscribe(settings: &BrokerSettings, topic: &str, name: &str) -> Result<(), ::pulsar::Error> {
     let client = connect(settings).await?;
     let consumer = client.consumer().with_topic(topic).with_subscription(name);
     let mut consumer: Consumer<Vec<u8>, TokioExecutor> =

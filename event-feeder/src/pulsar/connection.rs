@@ -1,7 +1,7 @@
 //! A connection to a broker.
 
 use super::handshake;
-use super::settings::{Credentials, Settings};
+use super::settings::{BrokerSettings, Credentials};
 use ::pulsar::authentication::Authentication;
 use ::pulsar::error::{AuthenticationError, ConnectionError};
 use ::pulsar::{ConnectionRetryOptions, OperationRetryOptions, Pulsar, TokioExecutor};
@@ -17,7 +17,7 @@ const OUTBOUND_MAX: usize = 100;
 
 /// A connection of its own. Nothing is tried twice in it: who uses it decides when to try again, with a new one, for a
 /// connection that was given up half-made blocks all who share it.
-pub(super) async fn connect(settings: &Settings) -> Result<Pulsar<TokioExecutor>, ::pulsar::Error> {
+pub(super) async fn connect(settings: &BrokerSettings) -> Result<Pulsar<TokioExecutor>, ::pulsar::Error> {
     let connections = ConnectionRetryOptions {
         max_retries: 0,
         connection_timeout: Duration::from_secs(10),
@@ -34,7 +34,7 @@ pub(super) async fn connect(settings: &Settings) -> Result<Pulsar<TokioExecutor>
         .with_operation_retry_options(operations)
         .with_outbound_channel_size(OUTBOUND_MAX);
     if let Some(credentials) = &settings.credentials {
-        builder = builder.with_auth_provider(Box::new(Token(credentials.clone())));
+        builder = builder.with_auth_provider(Box::new(TokenAuthentication(credentials.clone())));
     }
     if let Some(path) = &settings.ca {
         handshake::certificates(path)?;
@@ -49,23 +49,23 @@ pub(super) async fn connect(settings: &Settings) -> Result<Pulsar<TokioExecutor>
     }
 }
 
-struct Token(Credentials);
+struct TokenAuthentication(Credentials);
 
-type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, AuthenticationError>> + Send + 'a>>;
+type AuthenticationAnswer<'a, T> = Pin<Box<dyn Future<Output = Result<T, AuthenticationError>> + Send + 'a>>;
 
-impl Authentication for Token {
+impl Authentication for TokenAuthentication {
     fn auth_method_name(&self) -> String {
         "token".into()
     }
 
-    fn initialize<'a: 'b, 'b>(&'a mut self) -> Answer<'b, ()>
+    fn initialize<'a: 'b, 'b>(&'a mut self) -> AuthenticationAnswer<'b, ()>
     where
         Self: 'b,
     {
         Box::pin(async { Ok(()) })
     }
 
-    fn auth_data<'a: 'b, 'b>(&'a mut self) -> Answer<'b, Vec<u8>>
+    fn auth_data<'a: 'b, 'b>(&'a mut self) -> AuthenticationAnswer<'b, Vec<u8>>
     where
         Self: 'b,
     {

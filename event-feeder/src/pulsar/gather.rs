@@ -9,7 +9,7 @@ use timeline_core::Time;
 
 /// A message as the broker delivered it.
 #[derive(Clone, Debug)]
-pub(super) struct Message {
+pub(super) struct BrokerMessage {
     pub(super) ledger: u64,
     pub(super) entry: u64,
     /// Its index in the entry, and how many the entry has.
@@ -32,7 +32,7 @@ pub(super) enum Added {
 
 /// Messages on their way to a block.
 #[derive(Debug)]
-pub(super) struct Gather {
+pub(super) struct BlockAssembler {
     origin: Arc<str>,
     /// Everything before it is in this block or an earlier one.
     at: Position,
@@ -46,10 +46,10 @@ pub(super) struct Gather {
     unreadable: Vec<String>,
 }
 
-impl Gather {
+impl BlockAssembler {
     pub(super) fn new(origin: Arc<str>, at: Position) -> Self {
         debug_assert_eq!(at.part, 0, "a topic is read from the beginning of an entry");
-        Gather { origin, at, start: at, bytes: vec![], marks: vec![], whole: (0, 0), unreadable: vec![] }
+        BlockAssembler { origin, at, start: at, bytes: vec![], marks: vec![], whole: (0, 0), unreadable: vec![] }
     }
 
     /// Everything before it has been taken.
@@ -126,7 +126,7 @@ impl Gather {
     }
 
     /// Adds a message that comes next, or again.
-    pub(super) fn add(&mut self, message: &Message) -> Added {
+    pub(super) fn add(&mut self, message: &BrokerMessage) -> Added {
         let position = Position::message(message.ledger, message.entry, message.index);
         if position < self.at {
             self.unreadable.clear();
@@ -182,8 +182,8 @@ impl Gather {
 mod tests {
     use super::*;
 
-    fn message(ledger: u64, entry: u64, (index, count): (u32, u32), data: &str) -> Message {
-        Message {
+    fn message(ledger: u64, entry: u64, (index, count): (u32, u32), data: &str) -> BrokerMessage {
+        BrokerMessage {
             ledger,
             entry,
             index,
@@ -194,8 +194,8 @@ mod tests {
         }
     }
 
-    fn gather(at: Position) -> Gather {
-        Gather::new("t".into(), at)
+    fn gather(at: Position) -> BlockAssembler {
+        BlockAssembler::new("t".into(), at)
     }
 
     fn text(block: &Block) -> &str {

@@ -3,7 +3,7 @@
 //! The `pulsar` crate logs what a handshake failed of and gives "fatal error" for all of it. So after such an error the
 //! handshake is made once more by hand, up to the broker's answer, and what is wrong is said in full.
 
-use super::settings::{Credentials, Settings};
+use super::settings::{BrokerSettings, Credentials};
 use ::pulsar::error::{AuthenticationError, ConnectionError};
 use ::pulsar::message::proto::{BaseCommand, CommandConnect, ServerError, base_command, client_version};
 use ::pulsar::message::{Codec, Message};
@@ -24,21 +24,21 @@ pub(super) fn says_nothing(error: &::pulsar::Error) -> bool {
 }
 
 /// What is wrong, if the handshake fails again.
-pub(super) async fn failure(settings: &Settings) -> Option<ConnectionError> {
+pub(super) async fn failure(settings: &BrokerSettings) -> Option<ConnectionError> {
     shake_hands_at(settings, &settings.broker, None).await.err()
 }
 
 /// A connection that the broker has agreed to.
-pub(super) type Agreed = Framed<Box<dyn Stream>, Codec>;
+pub(super) type Agreed = Framed<Box<dyn BrokerStream>, Codec>;
 
 /// What carries it.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(super) trait BrokerStream: AsyncRead + AsyncWrite + Unpin + Send {}
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> BrokerStream for S {}
 
 /// Connects to a broker at an address, or to another one `through` a proxy there.
 pub(super) async fn shake_hands_at(
-    settings: &Settings,
+    settings: &BrokerSettings,
     address: &str,
     through: Option<String>,
 ) -> Result<Agreed, ConnectionError> {
@@ -85,8 +85,8 @@ pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
 
 /// Says who we are, and hears what the broker thinks of it.
 async fn greet(
-    stream: Box<dyn Stream>,
-    settings: &Settings,
+    stream: Box<dyn BrokerStream>,
+    settings: &BrokerSettings,
     proxy_to_broker_url: Option<String>,
 ) -> Result<Agreed, ConnectionError> {
     let token = settings.credentials.as_ref().map(Credentials::token).transpose();

@@ -8,9 +8,9 @@
 
 use super::acknowledged::acknowledged;
 use super::connection::connect;
-use super::probe::{Found, cursor, probe};
+use super::probe::{ProbeResult, cursor, probe};
 use super::problem::problem;
-use super::settings::{Settings, Subscription};
+use super::settings::{BrokerSettings, Subscription};
 use super::window;
 use crate::{Error, Gap, Position};
 use ::pulsar::consumer::InitialPosition;
@@ -19,16 +19,16 @@ use ::pulsar::{Consumer, ConsumerOptions, Pulsar, SubType, TokioExecutor};
 use futures_util::StreamExt;
 use std::sync::Arc;
 
-pub(super) type Raw = ::pulsar::consumer::Message<Vec<u8>>;
-pub(super) type Next = Option<Result<Raw, ::pulsar::Error>>;
+pub(super) type RawMessage = ::pulsar::consumer::Message<Vec<u8>>;
+pub(super) type NextMessage = Option<Result<RawMessage, ::pulsar::Error>>;
 
 /// A consumer, what goes ahead of it, and the connection.
-pub(super) struct Line {
+pub(super) struct ConsumerConnection {
     pub(super) client: Pulsar<TokioExecutor>,
     pub(super) consumer: Consumer<Vec<u8>, TokioExecutor>,
     /// The cursor that is read until the subscription's message `held` comes next.
     ahead: Option<Consumer<Vec<u8>, TokioExecutor>>,
-    held: Option<Raw>,
+    held: Option<RawMessage>,
     /// The entry that is known to come next although its number does not say so.
     pub(super) expected: Option<Position>,
     /// How many messages may wait.
@@ -45,7 +45,7 @@ pub(super) enum By {
 }
 
 /// How a line begins.
-pub(super) struct Begin {
+pub(super) struct ConsumerStart {
     /// Everything before it has been read.
     pub(super) at: Position,
     /// How many messages may wait; found out if not known.
@@ -56,17 +56,17 @@ pub(super) struct Begin {
 
 /// One attempt. [`Error::Gap`] if messages are missing, [`Error::Acknowledged`] if some may be.
 pub(super) async fn open(
-    settings: Arc<Settings>,
+    settings: Arc<BrokerSettings>,
     subscription: Subscription,
-    Begin { at, window, is_empty_accepted }: Begin,
-) -> Result<Line, Error> {
+    ConsumerStart { at, window, is_empty_accepted }: ConsumerStart,
+) -> Result<ConsumerConnection, Error> {
     let Subscription { topic, name, queue, .. } = &subscription;
     let client = connect(&settings).await.map_err(|error| problem(topic, &error))?;
     let (next, bytes) = match probe(&client, topic, at).await? {
-        Found::Whole { next, bytes } => (next, bytes),
-        Found::Gap(Gap { to: None, .. }) if is_empty_accepted => (None, None),
-        Found::Gap(gap) => return Err(Error::Gap { topic: topic.clone(), gap: Box::new(gap) }),
-        Found::Ends(end) => return Err(Error::OtherTopic { topic: topic.clone(), end, read: at }),
+        ProbeResult::Whole { next, bytes } => (next, bytes),
+        ProbeResult::Gap(Gap { to: None, .. }) if is_empty_accepted => (None, None),
+        ProbeResult::Gap(gap) => return Err(Error::Gap { topic: topic.clone(), gap: Box::new(gap) }),
+        ProbeResult::Ends(end) => return Err(Error::OtherTopic { topic: topic.clone(), end, read: at }),
     };
     // Whoever begins anew under a subscription that has let go of messages does not know what they were.
     if at == Position::START
@@ -93,12 +93,12 @@ pub(super) async fn open(
         Some(_) => Some(cursor(&client, topic, at, window).await?),
         None => None,
     };
-    Ok(Line { client, consumer, ahead, held: None, expected: next, window })
+    Ok(ConsumerConnection { client, consumer, ahead, held: None, expected: next, window })
 }
 
-impl Line {
+impl ConsumerConnection {
     /// The next message, of whichever cursor. Nothing is lost if it is not waited for to the end.
-    pub(super) async fn next(&mut self) -> (By, Next) {
+    pub(super) async fn next(&mut self) -> (By, NextMessage) {
         match (&mut self.ahead, &self.held) {
             (None, _) => (By::Reading, self.consumer.next().await),
             (Some(ahead), Some(_)) => (By::Reading, ahead.next().await),
@@ -110,14 +110,14 @@ impl Line {
     }
 
     /// Keeps the subscription's first message that is not behind what was read, until it comes next.
-    pub(super) fn hold(&mut self, message: Raw, at: Position) {
+    pub(super) fn hold(&mut self, message: RawMessage, at: Position) {
         if entry_of(&message) >= at {
             self.held = Some(message);
         }
     }
 
     /// The message that was held, once it comes next: from then on the subscription's cursor is read.
-    pub(super) fn meet(&mut self, at: Position) -> Option<Raw> {
+    pub(super) fn meet(&mut self, at: Position) -> Option<RawMessage> {
         let is_next = |entry| entry <= at || self.expected == Some(entry);
         let met = self.held.as_ref().is_some_and(|held| is_next(entry_of(held)));
         if !met {
@@ -134,7 +134,7 @@ impl Line {
 }
 
 /// The entry that a message is of.
-pub(super) fn entry_of(message: &Raw) -> Position {
+pub(super) fn entry_of(message: &RawMessage) -> Position {
     let id = &message.message_id.id;
     Position::at(id.ledger_id, id.entry_id)
 }

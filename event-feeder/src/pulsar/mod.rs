@@ -38,9 +38,9 @@ mod window;
 
 pub use address::{Address, AddressError};
 pub use client::Client;
-pub use peek::{Behind, Peek};
+pub use peek::{Peek, TopicRemainder};
 pub use publisher::{Compression, Outgoing, PublishOptions, TopicPublisher};
 pub use router::partition_of;
-pub use settings::{Credentials, Settings, Subscription};
+pub use settings::{BrokerSettings, Credentials, Subscription};
 pub use source::PulsarSource;
 pub use topic_producer::TopicProducer;

@@ -4,7 +4,7 @@
 
 use super::client::Client;
 use super::connection::connect;
-use super::probe::{Found, probe};
+use super::probe::{ProbeResult, probe};
 use super::problem::{problem, silent};
 use super::reader::key_of;
 use super::schema::{Schemas, on_one_line};
@@ -32,7 +32,7 @@ pub struct Peek {
 
 /// What a topic has behind a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Behind {
+pub enum TopicRemainder {
     /// Everything: the next message, if there is one.
     Whole(Option<Position>),
     /// Messages are missing.
@@ -94,14 +94,14 @@ impl Client {
     }
 
     /// Whether a partition's topic still holds everything behind a position.
-    pub fn behind(&self, topic: &str, after: Position) -> Result<Behind, Error> {
+    pub fn behind(&self, topic: &str, after: Position) -> Result<TopicRemainder, Error> {
         let (settings, name) = (Arc::clone(&self.settings), topic.to_owned());
         self.ask(topic, async move {
             let client = connect(&settings).await.map_err(|error| problem(&name, &error))?;
             Ok(match probe(&client, &name, after).await? {
-                Found::Whole { next, .. } => Behind::Whole(next),
-                Found::Gap(gap) => Behind::Gap(gap),
-                Found::Ends(end) => Behind::Other(end),
+                ProbeResult::Whole { next, .. } => TopicRemainder::Whole(next),
+                ProbeResult::Gap(gap) => TopicRemainder::Gap(gap),
+                ProbeResult::Ends(end) => TopicRemainder::Other(end),
             })
         })
     }

@@ -28,7 +28,7 @@ const FEW: u32 = 16;
 
 /// What was found behind a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum ProbeResult {
     /// Nothing is missing. The next entry, if there is one, and the mean size of messages there.
     Whole { next: Option<Position>, bytes: Option<u64> },
     /// This is.
@@ -39,7 +39,7 @@ pub(super) enum Found {
 
 /// What a cursor that began at the anchor showed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Shown {
+struct AnchorShown {
     /// Whether the anchor itself came.
     anchor: bool,
     /// The first entry at or behind the position.
@@ -51,17 +51,17 @@ struct Shown {
 }
 
 /// What that means, and where the topic ends if that was asked; `None`: more must be seen.
-fn judge(at: Position, shown: Shown, end: Option<Position>) -> Option<Found> {
-    let whole = |next| Found::Whole { next, bytes: None };
+fn judge(at: Position, shown: AnchorShown, end: Option<Position>) -> Option<ProbeResult> {
+    let whole = |next| ProbeResult::Whole { next, bytes: None };
     // Without an entry before it in its ledger there is no anchor: the next entry is the position itself.
     let has_anchor = at.offset > 0;
     if shown.earlier {
-        return Some(Found::Ends(end?));
+        return Some(ProbeResult::Ends(end?));
     }
     if let Some(next) = shown.next {
         let is_next = at == Position::START || next == at || shown.unreadable && !has_anchor;
         let is_whole = is_next || has_anchor && (shown.anchor || shown.unreadable && next.file == at.file);
-        return Some(if is_whole { whole(Some(next)) } else { Found::Gap(Gap { from: at, to: Some(next) }) });
+        return Some(if is_whole { whole(Some(next)) } else { ProbeResult::Gap(Gap { from: at, to: Some(next) }) });
     }
     let end = end?;
     if at == Position::START {
@@ -72,16 +72,16 @@ fn judge(at: Position, shown: Shown, end: Option<Position>) -> Option<Found> {
     }
     if end == Position::START {
         // An accepted gap may end where nothing has been published yet.
-        return Some(if has_anchor { Found::Gap(Gap { from: at, to: None }) } else { whole(None) });
+        return Some(if has_anchor { ProbeResult::Gap(Gap { from: at, to: None }) } else { whole(None) });
     }
-    (end < at).then_some(Found::Ends(end))
+    (end < at).then_some(ProbeResult::Ends(end))
 }
 
 /// Looks what a topic has behind a position.
-pub(super) async fn probe(client: &Pulsar<TokioExecutor>, topic: &str, at: Position) -> Result<Found, Error> {
+pub(super) async fn probe(client: &Pulsar<TokioExecutor>, topic: &str, at: Position) -> Result<ProbeResult, Error> {
     let mut cursor = cursor(client, topic, at, FEW).await?;
     let anchor = at.offset.checked_sub(1).map(|entry| Position::at(at.file, entry));
-    let (mut shown, mut end, began) = (Shown::default(), None, Instant::now());
+    let (mut shown, mut end, began) = (AnchorShown::default(), None, Instant::now());
     let (mut messages, mut bytes) = (0, 0);
     loop {
         match timeout(SOON, cursor.next()).await {
@@ -111,16 +111,16 @@ pub(super) async fn probe(client: &Pulsar<TokioExecutor>, topic: &str, at: Posit
             end = Some(end_of(client.clone(), topic.to_owned()).await?);
         }
         match judge(at, shown, end) {
-            Some(Found::Whole { next, .. }) => {
+            Some(ProbeResult::Whole { next, .. }) => {
                 while let (true, Some(Some(Ok(message)))) = (messages < u64::from(FEW), cursor.next().now_or_never()) {
                     (messages, bytes) = (messages + 1, bytes + message.payload.data.len() as u64);
                 }
-                return Ok(Found::Whole { next, bytes: bytes.checked_div(messages) });
+                return Ok(ProbeResult::Whole { next, bytes: bytes.checked_div(messages) });
             }
             Some(found) => return Ok(found),
             // What it ends with may be for nobody, such as what was never committed.
             None if began.elapsed() > LONGEST && (shown.anchor || at == Position::START) => {
-                return Ok(Found::Whole { next: None, bytes: None });
+                return Ok(ProbeResult::Whole { next: None, bytes: None });
             }
             None if began.elapsed() > LONGEST => return Err(silent(topic)),
             None => {}
@@ -196,12 +196,12 @@ mod tests {
 
     const AT: Position = Position::at(5, 3);
 
-    fn shown(anchor: bool, next: Option<(u64, u64)>) -> Shown {
-        Shown { anchor, next: next.map(|(ledger, entry)| Position::at(ledger, entry)), ..Shown::default() }
+    fn shown(anchor: bool, next: Option<(u64, u64)>) -> AnchorShown {
+        AnchorShown { anchor, next: next.map(|(ledger, entry)| Position::at(ledger, entry)), ..AnchorShown::default() }
     }
 
-    fn whole(next: Option<(u64, u64)>) -> Option<Found> {
-        Some(Found::Whole { next: next.map(|(ledger, entry)| Position::at(ledger, entry)), bytes: None })
+    fn whole(next: Option<(u64, u64)>) -> Option<ProbeResult> {
+        Some(ProbeResult::Whole { next: next.map(|(ledger, entry)| Position::at(ledger, entry)), bytes: None })
     }
 
     #[test]
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn without_the_anchor_what_was_between_is_gone_for_all_that_is_known() {
-        let gap = |to: Option<Position>| Some(Found::Gap(Gap { from: AT, to }));
+        let gap = |to: Option<Position>| Some(ProbeResult::Gap(Gap { from: AT, to }));
         assert_eq!(judge(AT, shown(false, Some((9, 0))), None), gap(Some(Position::at(9, 0))));
         assert_eq!(judge(AT, shown(false, Some((5, 7))), None), gap(Some(Position::at(5, 7))));
         assert_eq!(judge(AT, shown(false, None), Some(Position::START)), gap(None), "the topic is empty");
@@ -226,9 +226,12 @@ mod tests {
 
     #[test]
     fn a_topic_that_ends_earlier_is_another_one() {
-        assert_eq!(judge(AT, shown(false, None), Some(Position::at(5, 2))), Some(Found::Ends(Position::at(5, 2))));
-        let earlier = Shown { earlier: true, ..shown(false, Some((6, 0))) };
-        assert_eq!(judge(AT, earlier, Some(Position::at(4, 2))), Some(Found::Ends(Position::at(4, 2))));
+        assert_eq!(
+            judge(AT, shown(false, None), Some(Position::at(5, 2))),
+            Some(ProbeResult::Ends(Position::at(5, 2)))
+        );
+        let earlier = AnchorShown { earlier: true, ..shown(false, Some((6, 0))) };
+        assert_eq!(judge(AT, earlier, Some(Position::at(4, 2))), Some(ProbeResult::Ends(Position::at(4, 2))));
     }
 
     #[test]
@@ -244,6 +247,6 @@ mod tests {
         let at = Position::at(9, 0);
         assert_eq!(judge(at, shown(false, Some((9, 0))), None), whole(Some((9, 0))));
         let gap = Gap { from: at, to: Some(Position::at(12, 0)) };
-        assert_eq!(judge(at, shown(false, Some((12, 0))), None), Some(Found::Gap(gap)));
+        assert_eq!(judge(at, shown(false, Some((12, 0))), None), Some(ProbeResult::Gap(gap)));
     }
 }

@@ -1,26 +1,26 @@
 //! What a broker says no to, in the few kinds that somebody can do something about.
 
-use crate::{Code, Error};
+use crate::{Error, RecordCode};
 use ::pulsar::error::{ConnectionError, ConsumerError, ProducerError, ServiceDiscoveryError};
 use ::pulsar::message::proto::ServerError;
 
 /// The error of a topic, with the code that says what to do.
 pub(super) fn problem(topic: &str, error: &::pulsar::Error) -> Error {
     let code = match server_error(error) {
-        Some(ServerError::ConsumerBusy) => Code::TopicBusy,
-        Some(ServerError::ProducerFenced | ServerError::ProducerBusy) => Code::TopicTaken,
-        Some(ServerError::AuthenticationError | ServerError::AuthorizationError) => Code::NoPermission,
-        Some(ServerError::TopicNotFound | ServerError::InvalidTopicName) => Code::NoTopic,
-        _ if is_authentication(error) => Code::NoPermission,
-        _ if matches!(error, ::pulsar::Error::Connection(ConnectionError::Tls(_))) => Code::NotTrusted,
-        _ => Code::NoBroker,
+        Some(ServerError::ConsumerBusy) => RecordCode::TopicBusy,
+        Some(ServerError::ProducerFenced | ServerError::ProducerBusy) => RecordCode::TopicTaken,
+        Some(ServerError::AuthenticationError | ServerError::AuthorizationError) => RecordCode::NoPermission,
+        Some(ServerError::TopicNotFound | ServerError::InvalidTopicName) => RecordCode::NoTopic,
+        _ if is_authentication(error) => RecordCode::NoPermission,
+        _ if matches!(error, ::pulsar::Error::Connection(ConnectionError::Tls(_))) => RecordCode::NotTrusted,
+        _ => RecordCode::NoBroker,
     };
     Error::Topic { topic: topic.to_owned(), code, reason: reason(error) }
 }
 
 /// It did not answer in time.
 pub(super) fn silent(topic: &str) -> Error {
-    Error::Topic { topic: topic.to_owned(), code: Code::NoBroker, reason: "the broker does not answer".into() }
+    Error::Topic { topic: topic.to_owned(), code: RecordCode::NoBroker, reason: "the broker does not answer".into() }
 }
 
 fn is_authentication(error: &::pulsar::Error) -> bool {

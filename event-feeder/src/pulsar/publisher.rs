@@ -9,7 +9,7 @@
 use super::client::Client;
 use super::connection::{PATIENCE, connect};
 use super::problem::{problem, silent};
-use super::settings::Settings;
+use super::settings::BrokerSettings;
 use crate::Error;
 use ::pulsar::compression;
 use ::pulsar::producer::{Message, SendFuture};
@@ -183,7 +183,7 @@ impl std::fmt::Debug for TopicPublisher {
 
 /// What keeps one partition's producer at work.
 struct ProducerTask {
-    settings: Arc<Settings>,
+    settings: Arc<BrokerSettings>,
     topic: String,
     publishing: PublishOptions,
     items: mpsc::Receiver<PublisherItem>,
@@ -283,7 +283,7 @@ async fn first(waiting: &mut VecDeque<(Message, Option<SendFuture>)>) -> Result<
 }
 
 async fn produce(
-    settings: Arc<Settings>,
+    settings: Arc<BrokerSettings>,
     topic: String,
     publishing: PublishOptions,
 ) -> Result<Producer<TokioExecutor>, Error> {

@@ -1,19 +1,19 @@
 //! The task that reads one partition's topic: it keeps a consumer alive and puts together blocks.
 //!
-//! **Invariant:** whatever happens to a consumer, the next one's messages go through the same [`Gather`], which takes each
+//! **Invariant:** whatever happens to a consumer, the next one's messages go through the same [`BlockAssembler`], which takes each
 //! message once; so a lost connection costs time and nothing else.
 //!
 //! **Invariant:** an entry is taken only if nothing can be missing before it: its number says so, or the topic was known to
 //! have ended there, or a [`probe`] has shown it.
 
-use super::gather::{Added, Gather, Message};
-use super::line::{Begin, By, Line, Next, Raw, entry_of, open};
-use super::probe::{Found, end, end_of, probe};
+use super::gather::{Added, BlockAssembler, BrokerMessage};
+use super::line::{By, ConsumerConnection, ConsumerStart, NextMessage, RawMessage, entry_of, open};
+use super::probe::{ProbeResult, end, end_of, probe};
 use super::problem::{is_payload, problem, silent, unpacking};
 use super::schema::{Schemas, on_one_line};
-use super::settings::{Settings, Subscription};
-use super::window::Sizes;
-use crate::{AcceptGaps, Block, Code, Error, Gap, MessageKey, Notice, Position};
+use super::settings::{BrokerSettings, Subscription};
+use super::window::MessageSizes;
+use crate::{AcceptGaps, Block, Error, Gap, MessageKey, Notice, Position, RecordCode};
 use ::pulsar::message::proto::{MessageIdData, MessageMetadata};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -40,7 +40,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 const TARGETS_MAX: usize = 1024;
 
 /// What the source asks of its task.
-pub(super) enum Command {
+pub(super) enum ReaderCommand {
     /// Nothing before the position is needed any more.
     Done(Position),
     /// Where does the topic end now?
@@ -48,7 +48,7 @@ pub(super) enum Command {
 }
 
 /// What the task hands out, in the order of the log.
-pub(super) enum Item {
+pub(super) enum ReaderItem {
     Block(Block),
     /// An accepted gap.
     Gap(Gap),
@@ -63,12 +63,12 @@ pub(super) struct ReaderStatus {
     pub(super) waiting: AtomicU64,
     pub(super) notices: Mutex<Vec<Notice>>,
     /// What ended the task, after its last block.
-    pub(super) failed: Mutex<Option<Failure>>,
+    pub(super) failed: Mutex<Option<ReaderFailure>>,
 }
 
 /// What no new consumer mends.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Failure {
+pub(super) enum ReaderFailure {
     /// Messages are missing.
     Gap(Gap),
     /// It is another topic.
@@ -76,20 +76,20 @@ pub(super) enum Failure {
 }
 
 /// The task.
-pub(super) struct Reader {
-    settings: Arc<Settings>,
+pub(super) struct ReaderTask {
+    settings: Arc<BrokerSettings>,
     subscription: Subscription,
-    gather: Gather,
+    gather: BlockAssembler,
     schemas: Schemas,
-    blocks: mpsc::Sender<Item>,
-    commands: mpsc::Receiver<Command>,
+    blocks: mpsc::Sender<ReaderItem>,
+    commands: mpsc::Receiver<ReaderCommand>,
     spare: threads::Receiver<Vec<u8>>,
     told: Arc<ReaderStatus>,
-    line: Option<Line>,
+    line: Option<ConsumerConnection>,
     /// Questions for the topic's end.
     targets: Vec<threads::Sender<Position>>,
     done: Position,
-    sizes: Sizes,
+    sizes: MessageSizes,
     /// How many messages may wait, once that is known.
     window: Option<u32>,
     /// Whether a new consumer is made for that only, which nobody needs to hear of.
@@ -103,7 +103,7 @@ pub(super) struct Reader {
 }
 
 /// Why a consumer is no longer used.
-enum Ended {
+enum ConsumerEnd {
     /// The source is gone.
     Dropped,
     /// This happened.
@@ -112,17 +112,21 @@ enum Ended {
     Resized(u32),
 }
 
-type Lookup = (JoinHandle<Result<Position, Error>>, Vec<threads::Sender<Position>>);
+type TargetLookup = (JoinHandle<Result<Position, Error>>, Vec<threads::Sender<Position>>);
 
-impl Reader {
+impl ReaderTask {
     pub(super) fn new(
-        settings: Arc<Settings>,
+        settings: Arc<BrokerSettings>,
         subscription: Subscription,
-        (blocks, commands, spare): (mpsc::Sender<Item>, mpsc::Receiver<Command>, threads::Receiver<Vec<u8>>),
+        (blocks, commands, spare): (
+            mpsc::Sender<ReaderItem>,
+            mpsc::Receiver<ReaderCommand>,
+            threads::Receiver<Vec<u8>>,
+        ),
         told: Arc<ReaderStatus>,
     ) -> Self {
-        let gather = Gather::new(subscription.topic.as_str().into(), subscription.after);
-        Reader {
+        let gather = BlockAssembler::new(subscription.topic.as_str().into(), subscription.after);
+        ReaderTask {
             settings,
             subscription,
             gather,
@@ -134,7 +138,7 @@ impl Reader {
             line: None,
             targets: vec![],
             done: Position::START,
-            sizes: Sizes::default(),
+            sizes: MessageSizes::default(),
             window: None,
             resized: false,
             is_empty_accepted: false,
@@ -180,11 +184,11 @@ impl Reader {
                 self.targets.extend(waiting);
             }
             match ended {
-                Ended::Dropped => return,
-                Ended::Lost(reason) => {
+                ConsumerEnd::Dropped => return,
+                ConsumerEnd::Lost(reason) => {
                     tracing::warn!("{}: {reason}; subscribing anew", self.subscription.topic);
                 }
-                Ended::Resized(window) => {
+                ConsumerEnd::Resized(window) => {
                     self.window = Some(window);
                     self.resized = true;
                 }
@@ -193,9 +197,9 @@ impl Reader {
     }
 
     /// A future that borrows nothing of the task, for the task may move while it is waited for.
-    fn open(&self) -> impl Future<Output = Result<Line, Error>> + Send + 'static {
+    fn open(&self) -> impl Future<Output = Result<ConsumerConnection, Error>> + Send + 'static {
         let (at, window, is_empty_accepted) = (self.gather.at(), self.window, self.is_empty_accepted);
-        open(Arc::clone(&self.settings), self.subscription.clone(), Begin { at, window, is_empty_accepted })
+        open(Arc::clone(&self.settings), self.subscription.clone(), ConsumerStart { at, window, is_empty_accepted })
     }
 
     fn accepts(&self, gap: &Gap) -> bool {
@@ -206,7 +210,7 @@ impl Reader {
     async fn accept(&mut self, gap: Gap) {
         let name = AcceptGaps::name(&self.subscription.topic, &gap);
         let notice = Notice {
-            code: Code::Skipped,
+            code: RecordCode::Skipped,
             file: self.subscription.topic.clone(),
             detail: format!("{}; accepted ({name})", gap.reason()),
         };
@@ -214,13 +218,13 @@ impl Reader {
         self.is_empty_accepted = gap.to.is_none();
         if let Some(to) = gap.to {
             // Whoever asked may have gone, which is seen soon enough.
-            let _ = self.blocks.send(Item::Gap(gap)).await;
+            let _ = self.blocks.send(ReaderItem::Gap(gap)).await;
             self.gather.jump(to);
         }
     }
 
     /// Subscribes anew, as often as it takes; `None` if the source is gone or something is missing.
-    async fn resume(&mut self) -> Option<Line> {
+    async fn resume(&mut self) -> Option<ConsumerConnection> {
         let (shortest, longest) = PAUSES;
         let mut pause = (shortest * (1 << self.unknown.min(8))).min(longest);
         let began = Instant::now();
@@ -228,7 +232,7 @@ impl Reader {
             // What waits lies before anything that may be missing, and its reader need not wait for a broker.
             while self.gather.is_ready() {
                 let block = self.block();
-                self.blocks.send(Item::Block(block)).await.ok()?;
+                self.blocks.send(ReaderItem::Block(block)).await.ok()?;
             }
             tokio::select! {
                 () = self.blocks.closed() => return None,
@@ -250,16 +254,16 @@ impl Reader {
                     self.accept(*gap).await;
                 }
                 Err(Error::Gap { gap, .. } | Error::Acknowledged { gap, .. }) => {
-                    *locked(&self.told.failed) = Some(Failure::Gap(*gap));
+                    *locked(&self.told.failed) = Some(ReaderFailure::Gap(*gap));
                     return None;
                 }
                 Err(Error::OtherTopic { end, read, .. }) => {
-                    *locked(&self.told.failed) = Some(Failure::Other { end, read });
+                    *locked(&self.told.failed) = Some(ReaderFailure::Other { end, read });
                     return None;
                 }
                 Err(error) => {
                     pause = (pause * 2).min(longest);
-                    if self.resized && error.code() == Code::TopicBusy && pause < longest {
+                    if self.resized && error.code() == RecordCode::TopicBusy && pause < longest {
                         continue;
                     }
                     tracing::warn!("{error}; trying again in {:.1} s", pause.as_secs_f64());
@@ -268,7 +272,7 @@ impl Reader {
         }
     }
 
-    async fn read(&mut self, line: &mut Line, lookup: &mut Option<Lookup>) -> Ended {
+    async fn read(&mut self, line: &mut ConsumerConnection, lookup: &mut Option<TargetLookup>) -> ConsumerEnd {
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut quiet, mut stuck) = (false, 0);
@@ -294,8 +298,8 @@ impl Reader {
                 room = async { self.blocks.reserve().await.is_ok() }, if ready => {
                     // Nobody else sends, so the room that was found is still there.
                     let block = self.block();
-                    if !room || self.blocks.try_send(Item::Block(block)).is_err() {
-                        return Ended::Dropped;
+                    if !room || self.blocks.try_send(ReaderItem::Block(block)).is_err() {
+                        return ConsumerEnd::Dropped;
                     }
                 }
                 (by, message) = line.next(), if more => {
@@ -305,10 +309,10 @@ impl Reader {
                     }
                 }
                 command = self.commands.recv() => match command {
-                    None => return Ended::Dropped,
-                    Some(Command::Done(position)) => self.acknowledge(line, position).await,
-                    Some(Command::Target(reply)) if self.targets.len() < TARGETS_MAX => self.targets.push(reply),
-                    Some(Command::Target(_)) => {}
+                    None => return ConsumerEnd::Dropped,
+                    Some(ReaderCommand::Done(position)) => self.acknowledge(line, position).await,
+                    Some(ReaderCommand::Target(reply)) if self.targets.len() < TARGETS_MAX => self.targets.push(reply),
+                    Some(ReaderCommand::Target(_)) => {}
                 },
                 found = async { (&mut lookup.as_mut().expect("there is one").0).await }, if lookup.is_some() => {
                     let (_, waiting) = lookup.take().expect("there is one");
@@ -321,7 +325,7 @@ impl Reader {
                         }
                         Ok(Err(error)) => {
                             self.targets.extend(waiting);
-                            return Ended::Lost(error.to_string());
+                            return ConsumerEnd::Lost(error.to_string());
                         }
                         Err(_) => self.targets.extend(waiting),
                     }
@@ -335,18 +339,18 @@ impl Reader {
                         Ok(Ok(ids)) => {
                             let end = ids.first().map_or(Position::START, end);
                             if end != Position::START && end < self.gather.at() {
-                                return Ended::Lost(format!("the topic ends at {end}, before what was read of it"));
+                                return ConsumerEnd::Lost(format!("the topic ends at {end}, before what was read of it"));
                             }
                             self.gather.end_with_unreadable(end);
                             let drained = end <= self.gather.at();
                             self.told.drained.store(drained, Ordering::Relaxed);
                             stuck = if drained { 0 } else { stuck + 1 };
                         }
-                        Ok(Err(error)) => return Ended::Lost(problem(&self.subscription.topic, &error).to_string()),
-                        Err(_) => return Ended::Lost("the broker does not answer".into()),
+                        Ok(Err(error)) => return ConsumerEnd::Lost(problem(&self.subscription.topic, &error).to_string()),
+                        Err(_) => return ConsumerEnd::Lost("the broker does not answer".into()),
                     }
                     if stuck >= STUCK_LOOKS && self.stuck_at.replace(self.gather.at()) != Some(self.gather.at()) {
-                        return Ended::Lost("the broker holds messages and delivers none".into());
+                        return ConsumerEnd::Lost("the broker holds messages and delivers none".into());
                     }
                 }
             }
@@ -367,7 +371,7 @@ impl Reader {
     }
 
     /// Takes what a cursor brought.
-    async fn take(&mut self, line: &mut Line, by: By, message: Next) -> Result<(), Ended> {
+    async fn take(&mut self, line: &mut ConsumerConnection, by: By, message: NextMessage) -> Result<(), ConsumerEnd> {
         let message = match message {
             Some(Ok(message)) => message,
             Some(Err(error)) if is_payload(&error) => {
@@ -377,8 +381,8 @@ impl Reader {
                 }
                 return Ok(());
             }
-            Some(Err(error)) => return Err(Ended::Lost(problem(&self.subscription.topic, &error).to_string())),
-            None => return Err(Ended::Lost("the connection was lost".into())),
+            Some(Err(error)) => return Err(ConsumerEnd::Lost(problem(&self.subscription.topic, &error).to_string())),
+            None => return Err(ConsumerEnd::Lost("the connection was lost".into())),
         };
         match by {
             By::Waiting => line.hold(message, self.gather.at()),
@@ -386,7 +390,7 @@ impl Reader {
                 let bytes = message.payload.data.len();
                 self.put(line, message).await?;
                 if let Some(window) = self.sizes.note(bytes, line.window, self.subscription.queue) {
-                    return Err(Ended::Resized(window));
+                    return Err(ConsumerEnd::Resized(window));
                 }
             }
         }
@@ -401,7 +405,7 @@ impl Reader {
     }
 
     /// Puts a message where it belongs, once nothing can be missing before it.
-    async fn put(&mut self, line: &mut Line, message: Raw) -> Result<(), Ended> {
+    async fn put(&mut self, line: &mut ConsumerConnection, message: RawMessage) -> Result<(), ConsumerEnd> {
         let entry = entry_of(&message);
         // Who has read everything is told of whatever comes.
         let was_at_end = self.told.drained.load(Ordering::Relaxed) && !self.is_empty_accepted;
@@ -416,18 +420,18 @@ impl Reader {
             Some(version) => {
                 self.unknown += 1;
                 let encoding = self.schemas.of(&line.client, &self.subscription.topic, version).await;
-                let encoding = encoding.map_err(|error| Ended::Lost(error.to_string()))?;
+                let encoding = encoding.map_err(|error| ConsumerEnd::Lost(error.to_string()))?;
                 self.unknown = 0;
                 let text = encoding.text(message.payload.data);
                 if let Some(detail) = self.schemas.remark() {
                     let file = self.subscription.topic.clone();
-                    locked(&self.told.notices).push(Notice { code: Code::MostlyNulls, file, detail });
+                    locked(&self.told.notices).push(Notice { code: RecordCode::MostlyNulls, file, detail });
                 }
                 text
             }
         };
         let id = &message.message_id.id;
-        let message = Message {
+        let message = BrokerMessage {
             key,
             ledger: id.ledger_id,
             entry: id.entry_id,
@@ -446,21 +450,21 @@ impl Reader {
     }
 
     /// Makes sure that an entry is the one that comes next.
-    async fn verify(&mut self, line: &mut Line, entry: Position) -> Result<(), Ended> {
+    async fn verify(&mut self, line: &mut ConsumerConnection, entry: Position) -> Result<(), ConsumerEnd> {
         let at = self.gather.at();
         match probe(&line.client, &self.subscription.topic, at).await {
-            Ok(Found::Whole { next: Some(next), .. }) if next == entry => {
+            Ok(ProbeResult::Whole { next: Some(next), .. }) if next == entry => {
                 line.expected = next.into();
                 Ok(())
             }
             // Building anew finds out what to do about it.
-            Ok(_) => Err(Ended::Lost(format!("{entry} came where {at} was to come"))),
-            Err(error) => Err(Ended::Lost(error.to_string())),
+            Ok(_) => Err(ConsumerEnd::Lost(format!("{entry} came where {at} was to come"))),
+            Err(error) => Err(ConsumerEnd::Lost(error.to_string())),
         }
     }
 
     /// Lets the broker forget what is before a position; what cannot be said now is said after the next subscription.
-    async fn acknowledge(&mut self, line: &mut Line, position: Position) {
+    async fn acknowledge(&mut self, line: &mut ConsumerConnection, position: Position) {
         // The last entry before it is the anchor: it stays (see `probe`). Of those of an earlier ledger nothing is known.
         if let Some(entry_id) = position.offset.checked_sub(2).filter(|_| position > self.done) {
             let id = MessageIdData { ledger_id: position.file, entry_id, ..MessageIdData::default() };

@@ -24,11 +24,11 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 /// How the messages of one version of a schema say what they say.
 #[derive(Debug)]
-pub(super) enum Encoding {
+pub(super) enum MessageEncoding {
     /// As text.
     Text,
-    Avro(avro::Reader),
-    Protobuf(protobuf::Reader),
+    Avro(avro::AvroReader),
+    Protobuf(protobuf::ProtobufReader),
     /// In a way that is not read; this is why.
     Unread(String),
 }
@@ -36,7 +36,7 @@ pub(super) enum Encoding {
 /// The schemas of a topic, by the version that messages name.
 #[derive(Debug, Default)]
 pub(super) struct Schemas {
-    known: HashMap<Vec<u8>, Encoding>,
+    known: HashMap<Vec<u8>, MessageEncoding>,
     /// What there is to say of a schema that was met for the first time.
     remark: Option<String>,
 }
@@ -48,7 +48,7 @@ impl Schemas {
         client: &Pulsar<TokioExecutor>,
         topic: &str,
         version: &[u8],
-    ) -> Result<&Encoding, Error> {
+    ) -> Result<&MessageEncoding, Error> {
         if !self.known.contains_key(version) {
             let ask = async {
                 // A consumer's questions wait behind its messages, so this one has hardly any.
@@ -59,14 +59,14 @@ impl Schemas {
             let schema =
                 timeout(ANSWER, ask).await.unwrap_or_else(|_| Err(silent(topic)))?.ok_or_else(|| Error::Topic {
                     topic: topic.to_owned(),
-                    code: crate::Code::NoBroker,
+                    code: crate::RecordCode::NoBroker,
                     reason: format!("the broker does not say what version {} of its schema is", number(version)),
                 })?;
-            let encoding = Encoding::of(&schema);
-            if let Encoding::Unread(reason) = &encoding {
+            let encoding = MessageEncoding::of(&schema);
+            if let MessageEncoding::Unread(reason) = &encoding {
                 tracing::warn!("{topic}: its messages are dead letters from here on: {reason}");
             }
-            if matches!(encoding, Encoding::Text | Encoding::Avro(_)) {
+            if matches!(encoding, MessageEncoding::Text | MessageEncoding::Avro(_)) {
                 self.remark = self.remark.take().or_else(|| null_defaults(&schema.schema_data));
             }
             self.known.insert(version.to_vec(), encoding);
@@ -101,26 +101,28 @@ fn number(version: &[u8]) -> String {
     version.try_into().map_or_else(|_| format!("{version:?}"), |bytes| i64::from_be_bytes(bytes).to_string())
 }
 
-impl Encoding {
-    fn of(schema: &Schema) -> Encoding {
-        let unread = |reason: String| Encoding::Unread(format!("schema `{}`: {reason}", schema.name));
+impl MessageEncoding {
+    fn of(schema: &Schema) -> MessageEncoding {
+        let unread = |reason: String| MessageEncoding::Unread(format!("schema `{}`: {reason}", schema.name));
         match schema.r#type() {
-            Type::Avro => avro::Reader::new(&schema.schema_data).map_or_else(unread, Encoding::Avro),
-            Type::ProtobufNative => protobuf::Reader::new(&schema.schema_data).map_or_else(unread, Encoding::Protobuf),
+            Type::Avro => avro::AvroReader::new(&schema.schema_data).map_or_else(unread, MessageEncoding::Avro),
+            Type::ProtobufNative => {
+                protobuf::ProtobufReader::new(&schema.schema_data).map_or_else(unread, MessageEncoding::Protobuf)
+            }
             Type::Protobuf => unread("PROTOBUF does not say how messages are written; use PROTOBUF_NATIVE".into()),
             Type::KeyValue => unread("KEY_VALUE is not read; use JSON, AVRO or PROTOBUF_NATIVE".into()),
             // JSON, and what is nothing but bytes; of numbers and dates every record is one that is no object.
-            _ => Encoding::Text,
+            _ => MessageEncoding::Text,
         }
     }
 
     /// What a message says, as JSON; a line that no decoder takes for a record if it is not what its schema says.
     pub(super) fn text(&self, data: Vec<u8>) -> Vec<u8> {
         let read = match self {
-            Encoding::Text => return on_one_line(data),
-            Encoding::Avro(reader) => reader.read(&data),
-            Encoding::Protobuf(reader) => reader.read(&data),
-            Encoding::Unread(reason) => Err(reason.clone()),
+            MessageEncoding::Text => return on_one_line(data),
+            MessageEncoding::Avro(reader) => reader.read(&data),
+            MessageEncoding::Protobuf(reader) => reader.read(&data),
+            MessageEncoding::Unread(reason) => Err(reason.clone()),
         };
         match read {
             Ok(object) => serde_json::Value::Object(object).to_string().into_bytes(),
@@ -152,11 +154,16 @@ fn float(x: f64) -> serde_json::Value {
 mod tests {
     use super::*;
 
-    fn schema(kind: Type, data: &[u8]) -> Encoding {
-        Encoding::of(&Schema { name: "s".into(), schema_data: data.to_vec(), r#type: kind as i32, properties: vec![] })
+    fn schema(kind: Type, data: &[u8]) -> MessageEncoding {
+        MessageEncoding::of(&Schema {
+            name: "s".into(),
+            schema_data: data.to_vec(),
+            r#type: kind as i32,
+            properties: vec![],
+        })
     }
 
-    fn text(encoding: &Encoding, data: &[u8]) -> String {
+    fn text(encoding: &MessageEncoding, data: &[u8]) -> String {
         String::from_utf8(encoding.text(data.to_vec())).unwrap()
     }
 

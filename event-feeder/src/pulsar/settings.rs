@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// How a broker is reached.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
+pub struct BrokerSettings {
     /// `pulsar://HOST:PORT` or `pulsar+ssl://HOST:PORT`.
     pub broker: String,
     /// Who we are; nobody in particular if not given.

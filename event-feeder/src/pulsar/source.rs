@@ -1,10 +1,10 @@
 //! One partition of a topic as a [`Source`].
 
 use super::client::Client;
-use super::reader::{Command, Failure, Item, Reader, ReaderStatus};
-use super::settings::{Settings, Subscription};
+use super::reader::{ReaderCommand, ReaderFailure, ReaderItem, ReaderStatus, ReaderTask};
+use super::settings::{BrokerSettings, Subscription};
 use crate::file::FileTable;
-use crate::{Code, Error, Next, Notice, Position, Source, Target};
+use crate::{Error, Next, Notice, Position, RecordCode, Source, Target};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, channel, sync_channel};
@@ -37,8 +37,8 @@ impl Client {
 /// A partition of a topic. Reads for as long as it lives; subscribes anew whenever it has to.
 pub struct PulsarSource {
     topic: String,
-    blocks: mpsc::Receiver<Item>,
-    commands: mpsc::Sender<Command>,
+    blocks: mpsc::Receiver<ReaderItem>,
+    commands: mpsc::Sender<ReaderCommand>,
     spare: SyncSender<Vec<u8>>,
     told: Arc<ReaderStatus>,
     files: FileTable,
@@ -47,13 +47,13 @@ pub struct PulsarSource {
 }
 
 impl PulsarSource {
-    fn new(client: Client, settings: Arc<Settings>, subscription: Subscription) -> (Reader, Self) {
+    fn new(client: Client, settings: Arc<BrokerSettings>, subscription: Subscription) -> (ReaderTask, Self) {
         let (blocks_in, blocks) = mpsc::channel(BLOCKS_AHEAD);
         let (commands, commands_out) = mpsc::channel(COMMANDS_MAX);
         let (spare, spare_out) = sync_channel(SPARE_MAX);
         let told = Arc::new(ReaderStatus::default());
         let topic = subscription.topic.clone();
-        let reader = Reader::new(settings, subscription, (blocks_in, commands_out, spare_out), Arc::clone(&told));
+        let reader = ReaderTask::new(settings, subscription, (blocks_in, commands_out, spare_out), Arc::clone(&told));
         (reader, PulsarSource { topic, blocks, commands, spare, told, files: vec![], _client: client })
     }
 
@@ -61,9 +61,11 @@ impl PulsarSource {
     fn failure(&self) -> Error {
         let topic = self.topic.clone();
         match *self.told.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) {
-            Some(Failure::Gap(gap)) => Error::Gap { topic, gap: Box::new(gap) },
-            Some(Failure::Other { end, read }) => Error::OtherTopic { topic, end, read },
-            None => Error::Topic { topic, code: Code::NoBroker, reason: "its reader stopped unexpectedly".into() },
+            Some(ReaderFailure::Gap(gap)) => Error::Gap { topic, gap: Box::new(gap) },
+            Some(ReaderFailure::Other { end, read }) => Error::OtherTopic { topic, end, read },
+            None => {
+                Error::Topic { topic, code: RecordCode::NoBroker, reason: "its reader stopped unexpectedly".into() }
+            }
         }
     }
 
@@ -78,11 +80,11 @@ impl Source for PulsarSource {
         // Looked at first: a block that comes in between says that it was not drained.
         let drained = self.told.drained.load(Ordering::Relaxed);
         match self.blocks.try_recv() {
-            Ok(Item::Block(block)) => {
+            Ok(ReaderItem::Block(block)) => {
                 self.told.waiting.fetch_sub(block.payload.bytes(), Ordering::Relaxed);
                 Ok(Next::Block(block))
             }
-            Ok(Item::Gap(gap)) => Ok(Next::Gap(gap)),
+            Ok(ReaderItem::Gap(gap)) => Ok(Next::Gap(gap)),
             Err(TryRecvError::Empty) => Ok(Next::Idle { drained }),
             Err(TryRecvError::Disconnected) => Err(self.failure()),
         }
@@ -91,7 +93,7 @@ impl Source for PulsarSource {
     fn caught_up_target(&mut self) -> Result<Target, Error> {
         let (reply, answer) = channel();
         // A queue that is full is as good as a broker that does not answer: who waits loses patience.
-        let _ = self.commands.try_send(Command::Target(reply));
+        let _ = self.commands.try_send(ReaderCommand::Target(reply));
         Ok(Target::Asked(answer))
     }
 
@@ -114,7 +116,7 @@ impl Source for PulsarSource {
 
     fn committed(&mut self, position: Position) {
         // A later one says more.
-        let _ = self.commands.try_send(Command::Done(position));
+        let _ = self.commands.try_send(ReaderCommand::Done(position));
     }
 }
 

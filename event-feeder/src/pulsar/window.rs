@@ -25,14 +25,14 @@ pub(super) fn of(bytes: Option<u64>, most: u32) -> u32 {
 
 /// The sizes of the messages of late.
 #[derive(Debug, Default)]
-pub(super) struct Sizes {
+pub(super) struct MessageSizes {
     messages: u32,
     bytes: u64,
     /// Messages before a window is made larger again, once one had to be made smaller.
     calm: u32,
 }
 
-impl Sizes {
+impl MessageSizes {
     /// Notes a message; the window that would be better by far than the present one, if there is one.
     pub(super) fn note(&mut self, bytes: usize, window: u32, most: u32) -> Option<u32> {
         self.messages += 1;
@@ -68,8 +68,9 @@ mod tests {
 
     #[test]
     fn a_window_that_fits_badly_is_replaced_and_one_that_shrank_stays_small_for_long() {
-        let mut sizes = Sizes::default();
-        let note = |sizes: &mut Sizes, bytes, window| (0..SAMPLE).find_map(|_| sizes.note(bytes, window, 10_000));
+        let mut sizes = MessageSizes::default();
+        let note =
+            |sizes: &mut MessageSizes, bytes, window| (0..SAMPLE).find_map(|_| sizes.note(bytes, window, 10_000));
         assert_eq!(note(&mut sizes, 200, FIRST), Some(10_000));
         assert_eq!(note(&mut sizes, 2_000, 10_000), None);
         assert_eq!(note(&mut sizes, 1 << 20, 10_000), Some(16), "long before a sample of them is there");

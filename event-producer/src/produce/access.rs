@@ -1,6 +1,6 @@
 //! How a broker is reached, as flags that every command with a topic shares.
 
-use event_feeder::pulsar::{Client, Credentials, Settings};
+use event_feeder::pulsar::{BrokerSettings, Client, Credentials};
 use std::path::PathBuf;
 
 /// How a broker is reached.
@@ -18,7 +18,7 @@ impl Access {
     /// A client of a broker (`pulsar://HOST:PORT`); it connects when something is asked of it.
     pub fn client(&self, broker: &str) -> Result<Client, event_feeder::Error> {
         let token = std::env::var("TIMELINE_PULSAR_TOKEN").ok().map(Credentials::Token);
-        Client::new(Settings {
+        Client::new(BrokerSettings {
             broker: broker.to_owned(),
             credentials: self.token_file.clone().map(Credentials::File).or(token),
             ca: self.ca.clone(),

@@ -4,9 +4,9 @@
 //! Its state is found by the topic's name.
 
 use super::{Log, LogPartition, StartPosition};
-use event_feeder::pulsar::{Address, Behind, Client, Settings, Subscription};
+use event_feeder::pulsar::{Address, BrokerSettings, Client, Subscription, TopicRemainder};
 use event_feeder::world::Instant;
-use event_feeder::{AcceptGaps, Code, Error, Position, Source};
+use event_feeder::{AcceptGaps, Error, Position, RecordCode, Source};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub struct Topics {
 
 impl Topics {
     /// Topics by their full names; connects when it is asked something.
-    pub fn new(settings: Settings, topics: Vec<String>, subscription: String) -> Result<Self, Error> {
+    pub fn new(settings: BrokerSettings, topics: Vec<String>, subscription: String) -> Result<Self, Error> {
         let (client, accept) = (Client::new(settings)?, AcceptGaps::None);
         Ok(Topics { client, topics, subscription, accept, seen: Mutex::default(), said: AtomicBool::new(false) })
     }
@@ -120,11 +120,13 @@ impl Log for Topics {
             return Ok(());
         }
         match self.client.behind(&part.name, from.position) {
-            Ok(Behind::Gap(gap)) if !self.accept.has(&part.name, &gap) => {
+            Ok(TopicRemainder::Gap(gap)) if !self.accept.has(&part.name, &gap) => {
                 Err(Error::Gap { topic: part.name.clone(), gap: Box::new(gap) })
             }
-            Ok(Behind::Other(end)) => Err(Error::OtherTopic { topic: part.name.clone(), end, read: from.position }),
-            Ok(Behind::Whole(_) | Behind::Gap(_)) => Ok(()),
+            Ok(TopicRemainder::Other(end)) => {
+                Err(Error::OtherTopic { topic: part.name.clone(), end, read: from.position })
+            }
+            Ok(TopicRemainder::Whole(_) | TopicRemainder::Gap(_)) => Ok(()),
             // Whoever opens it waits for the broker, and says what is wrong.
             Err(error) => {
                 tracing::debug!("{}: {error}", part.name);
@@ -151,9 +153,9 @@ impl Log for Topics {
         if is_shared_out && !self.said.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 "{}: {}: events have another key than their messages, by which they are shared out over partitions; {}",
-                Code::Misrouted.as_str(),
+                RecordCode::Misrouted.as_str(),
                 part.name,
-                Code::Misrouted.help()
+                RecordCode::Misrouted.help()
             );
         }
     }
@@ -165,7 +167,7 @@ impl Log for Topics {
             let names: Vec<String> = others.iter().map(|other| short(other)).collect();
             let near = nearest(&short(topic), names.iter().map(String::as_str));
             let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            return Ok(Some(format!("[{}] there is no topic {topic}{near}", Code::NoTopic)));
+            return Ok(Some(format!("[{}] there is no topic {topic}{near}", RecordCode::NoTopic)));
         }
         Ok(None)
     }

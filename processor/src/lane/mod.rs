@@ -248,7 +248,7 @@ impl<W: Watcher> Lane<W> {
     }
 
     #[inline]
-    fn offer(&mut self, batch: &Batch, event: &event_feeder::Event, before: Time, idle: Time) {
+    fn offer(&mut self, batch: &Batch, event: &event_feeder::DecodedEvent, before: Time, idle: Time) {
         let is_late = event.late_in_batch || event.time < before.max(idle);
         if is_late && !self.is_repaired(batch, event, before, idle) {
             return;
@@ -284,7 +284,7 @@ impl<W: Watcher> Lane<W> {
 
     /// Writes a late event into the ledger; true if it counts all the same.
     #[cold]
-    fn is_repaired(&mut self, batch: &Batch, event: &event_feeder::Event, before: Time, idle: Time) -> bool {
+    fn is_repaired(&mut self, batch: &Batch, event: &event_feeder::DecodedEvent, before: Time, idle: Time) -> bool {
         let behind_log = event.late_in_batch || event.time < before;
         let reason = if behind_log { LateReason::BehindWatermark } else { LateReason::Idle };
         let lost = event.lost_in_batch
@@ -296,7 +296,7 @@ impl<W: Watcher> Lane<W> {
 
     /// Whether the event has been seen; remembers it if not.
     #[inline]
-    fn is_duplicate(&mut self, batch: &Batch, event: &event_feeder::Event) -> bool {
+    fn is_duplicate(&mut self, batch: &Batch, event: &event_feeder::DecodedEvent) -> bool {
         let Some(duplicates) = &mut self.duplicates else { return false };
         let source = batch.start.source;
         let Some(column) = duplicates.column(source) else { return false };
@@ -315,7 +315,7 @@ impl<W: Watcher> Lane<W> {
 
     /// Puts the words of an event's columns into `self.words`.
     #[inline]
-    fn intern(&mut self, batch: &Batch, event: &event_feeder::Event) {
+    fn intern(&mut self, batch: &Batch, event: &event_feeder::DecodedEvent) {
         let values = &batch.values[event.values_at as usize..];
         for (column, value) in columns(event.present & !event.nulls).zip(values) {
             self.words[column] = if self.text_columns & 1 << column == 0 {

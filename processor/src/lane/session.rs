@@ -17,7 +17,7 @@ pub(super) use work::SessionWork;
 use super::late::LateEvent;
 use crate::totals::MetricTotals;
 use compact_str::CompactString;
-use event_feeder::{Code, DeadLetter, Position};
+use event_feeder::{DeadLetter, Position, RecordCode};
 use std::sync::Arc;
 use timeline_core::incremental::{
     AlertSpan, ConcurrencyTurns, EvaluationOutput, Match, Observer, OperatorFailure, Row, Share, Window,
@@ -92,7 +92,7 @@ impl FailedOperator {
         DeadLetter {
             origin: plan.source_at(usize::from(self.position.source)).name.as_str().into(),
             position: self.position,
-            code: Code::Operator,
+            code: RecordCode::Operator,
             column: Some(operator.into()),
             reason: format!("in the session `{}` the operator `{operator}` failed: {}", self.key, self.failure.fault)
                 .into(),

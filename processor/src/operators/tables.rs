@@ -11,7 +11,7 @@
 
 use super::{Operators, STANDARD, beside};
 use base64::Engine;
-use event_feeder::{Fault, FaultKind, Format, MAX_TABLE_BYTES, TableFile};
+use event_feeder::{FaultKind, Format, MAX_TABLE_BYTES, TableFault, TableFile};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -229,8 +229,8 @@ fn no_address() -> Box<TableError> {
     })
 }
 
-fn error(fault: Fault) -> TableError {
-    let Fault { kind, message, help, field } = fault;
+fn error(fault: TableFault) -> TableError {
+    let TableFault { kind, message, help, field } = fault;
     let problem = match kind {
         FaultKind::Unreadable => TableProblem::Unreadable,
         FaultKind::TooLarge => TableProblem::TooLarge,

@@ -1,7 +1,7 @@
 //! A destination in memory, for tests: it can be away, and it can take messages and lose its word on them.
 
 use super::{Destination, Origin, OutputMessage, Sink};
-use event_feeder::{Code, Error};
+use event_feeder::{Error, RecordCode};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -29,7 +29,7 @@ impl Destination for Board {
 
 impl Sink for Board {
     fn publish(&mut self, messages: &[OutputMessage]) -> Result<(), Error> {
-        let error = || Error::Topic { topic: "board".into(), code: Code::NoBroker, reason: "it is away".into() };
+        let error = || Error::Topic { topic: "board".into(), code: RecordCode::NoBroker, reason: "it is away".into() };
         if self.is_away.load(Ordering::SeqCst) {
             return Err(error());
         }

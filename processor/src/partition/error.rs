@@ -4,7 +4,7 @@ use crate::code::StateCode;
 use crate::lane::image;
 use crate::pipeline::LaneLost;
 use crate::{checkpoint, outputs, results};
-use event_feeder::Code as Feeder;
+use event_feeder::RecordCode;
 use timeline_core::plan::RULES;
 
 /// Why a partition stopped.
@@ -79,7 +79,7 @@ pub enum Error {
     NotKept,
     /// The rules of the language have changed, and the log from its start is gone.
     #[error("[{}] the state was written under older rules of the language, and the log from its start is not kept; {}",
-        Feeder::OlderRules, Feeder::OlderRules.help())]
+        RecordCode::OlderRules, RecordCode::OlderRules.help())]
     OlderRules,
 }
 

@@ -7,7 +7,7 @@ use super::ingest::Ingest;
 use crate::lane::LateEvent;
 use crate::remarks::{self, Loss, Losses, Remark};
 use crate::time_jumps::{TimeJump, TimeJumps};
-use event_feeder::{Code, DeadLetter, Position, Seen};
+use event_feeder::{DeadLetter, Position, RecordCode, RecordTraits};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timeline_core::Time;
@@ -21,7 +21,7 @@ const LEFT_MAX: usize = 4;
 pub(super) struct SourceFindings {
     records: u64,
     events: u64,
-    seen: Seen,
+    seen: RecordTraits,
     /// The columns of which it was said that no record has them; `None` as long as nothing was said of the records.
     said: Option<u64>,
     leaps: TimeJumps,
@@ -49,7 +49,7 @@ pub(super) struct LossesTold {
     /// Values that sessions have forgotten that are alive, as of the last reading of all.
     pub(super) forgotten: u64,
     /// How many there were when it was last said.
-    said: BTreeMap<Code, u64>,
+    said: BTreeMap<RecordCode, u64>,
 }
 
 impl LossesTold {
@@ -90,7 +90,7 @@ impl SourceFindings {
 
 impl Ingest {
     /// Takes what some records of a source have; says what there is to say of the first of them, once.
-    pub(super) fn look_at(&mut self, plan: &Plan, source: usize, records: u64, events: u64, seen: Seen) {
+    pub(super) fn look_at(&mut self, plan: &Plan, source: usize, records: u64, events: u64, seen: RecordTraits) {
         let looked = &mut self.sources[source].looked;
         looked.records += records;
         looked.events += events;
@@ -136,11 +136,13 @@ impl Ingest {
     pub(super) fn say_notices(&mut self, plan: &Plan) {
         for notice in self.feed.notices() {
             // It is of no concern where nulls say nothing.
-            if notice.code == Code::MostlyNulls && plan.columns.iter().any(|column| column.nulls.missing) {
+            if notice.code == RecordCode::MostlyNulls && plan.columns.iter().any(|column| column.nulls.missing) {
                 continue;
             }
             tracing::warn!("{}: {}", notice.code.as_str(), format_args!("{}: {}", notice.file, notice.detail));
-            if matches!(notice.code, Code::ClosedGrew | Code::NameTooEarly) && self.left_out.len() < LEFT_MAX {
+            if matches!(notice.code, RecordCode::ClosedGrew | RecordCode::NameTooEarly)
+                && self.left_out.len() < LEFT_MAX
+            {
                 self.left_out.push(notice);
             }
         }

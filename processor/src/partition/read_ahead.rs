@@ -11,7 +11,7 @@ use crate::checkpoint::{self, CheckpointReader, Error as StoreError, FileKind, F
 use crate::log_position::LogPosition;
 use crate::retained::RetainedLog;
 use event_feeder::world::{self, Instant};
-use event_feeder::{Code, Position};
+use event_feeder::{Position, RecordCode};
 use std::sync::Arc;
 use std::time::Duration;
 use timeline_core::plan::Plan;
@@ -55,7 +55,7 @@ pub(super) fn patient<T>(open: impl Fn() -> Result<T, Error>) -> Result<T, Error
     let began = Instant::now();
     loop {
         match open() {
-            Err(Error::Source(event_feeder::Error::Topic { code: Code::TopicBusy, .. }))
+            Err(Error::Source(event_feeder::Error::Topic { code: RecordCode::TopicBusy, .. }))
                 if began.elapsed() < PATIENCE =>
             {
                 world::sleep(PAUSE);

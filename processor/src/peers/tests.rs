@@ -10,7 +10,7 @@ use crate::partition::{Counts, PartitionAnswer, RecordFindings};
 use crate::results::{DroppedRows, Pending};
 use crate::totals::MetricTotals;
 use crate::watermark::{IdleAdvances, UnreadPrefix};
-use event_feeder::{Code, DeadLetter, Position};
+use event_feeder::{DeadLetter, Position, RecordCode};
 use std::sync::Arc;
 use timeline_core::incremental::{ConcurrencyTurns, Dimensions, Share, TimelineValue};
 use timeline_core::plan::Plan;
@@ -63,7 +63,7 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> PartitionAnswer {
     let dead = DeadLetter {
         origin: "topic".into(),
         position: at,
-        code: Code::WrongType,
+        code: RecordCode::WrongType,
         column: Some("x".into()),
         reason: "why".into(),
         record: vec![0, 255, 128],

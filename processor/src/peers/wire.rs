@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use event_feeder::{Code, DeadLetter};
+use event_feeder::{DeadLetter, RecordCode};
 use serde::{Deserialize, Serialize};
 use timeline_core::incremental::{ConcurrencyTurns, Share, TimelineValue};
 use timeline_core::plan::Plan;
@@ -278,7 +278,7 @@ fn answer(
         })
     };
     let dead = |letter: DeadImage| {
-        let code = Code::ALL.iter().find(|code| code.as_str() == letter.code);
+        let code = RecordCode::ALL.iter().find(|code| code.as_str() == letter.code);
         Ok(DeadLetter {
             origin: letter.origin.into(),
             position: from_json(letter.position.as_bytes())?,

@@ -7,7 +7,7 @@ use crate::lane::{Lane, Watcher};
 use crate::time_jumps::{self, TimeJump};
 use crate::watermark::{IdleAdvances, PartitionProgress, UnreadPrefix, Watermarks};
 use event_feeder::world::Instant;
-use event_feeder::{Batch, Block, Decoder, Seen};
+use event_feeder::{Batch, Block, Decoder, RecordTraits};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError};
@@ -209,7 +209,7 @@ impl<W: Watcher> LaneThread<W> {
             misrouted: batch.misrouted,
             dead: std::mem::take(&mut batch.dead),
             max_time: batch.max_time,
-            seen: Seen { largest: batch.max_time, ..std::mem::take(&mut batch.seen) },
+            seen: RecordTraits { largest: batch.max_time, ..std::mem::take(&mut batch.seen) },
             recycled,
             took: std::mem::take(&mut self.took),
         };

@@ -376,7 +376,7 @@ mod tests {
     use super::bytes_behind;
     use crate::log_position::LogPosition;
     use event_feeder::Position;
-    use event_feeder::file::{Head, Identity, KnownFile};
+    use event_feeder::file::{FileIdentity, FilePrefix, KnownFile};
 
     #[test]
     fn files_that_come_later_are_behind_too() {
@@ -385,8 +385,8 @@ mod tests {
             let path = dir.path().join(name);
             std::fs::write(&path, vec![b'x'; bytes]).expect("a file");
             let name = path.to_str().expect("UTF-8").to_owned();
-            let head = Head { length: 0, digest: String::new() };
-            KnownFile { name, identity: Identity { device: 0, inode: 0 }, head, closed, read: None }
+            let head = FilePrefix { length: 0, digest: String::new() };
+            KnownFile { name, identity: FileIdentity { device: 0, inode: 0 }, head, closed, read: None }
         };
         let files = vec![file("a", 10, Some(10)), file("b", 20, None), file("c", 40, None)];
         let at = |file, offset| {

@@ -303,8 +303,11 @@ fn passes(error: &Error) -> bool {
 
 /// Whether a broker could not be reached, or had not yet noticed that the reader before is dead.
 fn is_out_of_reach(error: &StartError) -> bool {
-    use event_feeder::{Code, Error as Feeder};
-    matches!(error, StartError::Partition(Error::Source(Feeder::Topic { code: Code::NoBroker | Code::TopicBusy, .. })))
+    use event_feeder::{Error as Feeder, RecordCode};
+    matches!(
+        error,
+        StartError::Partition(Error::Source(Feeder::Topic { code: RecordCode::NoBroker | RecordCode::TopicBusy, .. }))
+    )
 }
 
 /// What can be read from everywhere can be read by whoever should; files are on one machine.

@@ -10,7 +10,7 @@ use crate::partition::{self, Ask, PartitionAnswer};
 use crate::programs::{DeployedPrograms, is_as_it_was};
 use crate::retained::RetainedLog;
 use event_feeder::world::{self, Instant};
-use event_feeder::{Code, Position};
+use event_feeder::{Position, RecordCode};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -197,7 +197,7 @@ fn forget_places(mut gone: Vec<Gone>, stopping: &AtomicBool) {
     loop {
         gone.retain(|(log, plan, part)| match log.forget(part, plan) {
             Ok(()) => false,
-            Err(error) if error.code() == Code::NoTopic => false,
+            Err(error) if error.code() == RecordCode::NoTopic => false,
             Err(error) => {
                 if !is_said {
                     tracing::warn!(

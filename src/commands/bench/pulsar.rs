@@ -8,7 +8,7 @@
 use super::process::{cpu, listening};
 use super::{PROGRAM, compile, latency};
 use crate::error::{Error, Result};
-use event_feeder::pulsar::{Address, Client, Settings, Subscription};
+use event_feeder::pulsar::{Address, BrokerSettings, Client, Subscription};
 use event_feeder::world::{self, Instant};
 use event_feeder::{AcceptGaps, Decoder, Next, Payload, Position, Source};
 use event_producer::produce::{Delivery, Messages, Target};
@@ -136,7 +136,7 @@ fn new_topic(args: &Args) -> Result<Address> {
 }
 
 pub(super) fn client(address: &Address) -> Result<Client> {
-    Client::new(Settings { broker: address.broker.clone(), ..Settings::default() }).map_err(topic)
+    Client::new(BrokerSettings { broker: address.broker.clone(), ..BrokerSettings::default() }).map_err(topic)
 }
 
 fn port(broker: &str) -> u16 {
@@ -223,7 +223,7 @@ pub(super) fn serving(address: &Address, work: impl FnOnce(&Service) -> Result<(
 }
 
 fn serving_in(address: &Address, state: &Path, work: impl FnOnce(&Service) -> Result<()>) -> Result<()> {
-    let settings = Settings { broker: address.broker.clone(), ..Settings::default() };
+    let settings = BrokerSettings { broker: address.broker.clone(), ..BrokerSettings::default() };
     let log = Topics::new(settings, vec![address.topic.clone()], "engine".into()).map_err(topic)?;
     let options = Options {
         state: state.to_owned().into(),

@@ -6,7 +6,7 @@
 use super::{Findings, Keys};
 use crate::commands::program;
 use crate::error::Result;
-use event_feeder::{Block, Code, Decoder};
+use event_feeder::{Block, Decoder, RecordCode};
 use processor::checkpoint::{Error as StoreError, ProgramStore, StateLocation};
 use processor::code::StateCode;
 use processor::damage::help;
@@ -114,7 +114,7 @@ impl<'a> Seen<'a> {
         } else if apart.is_empty() {
             findings.unknown(&format!(
                 "{name}: {events}; none of {all} keys ({column}) was seen in two partitions, but nothing keeps them in one: {}",
-                Code::Misrouted.help()
+                RecordCode::Misrouted.help()
             ));
         } else {
             let shown = |(key, places): &(&String, &BTreeMap<u32, String>)| {
@@ -131,11 +131,11 @@ impl<'a> Seen<'a> {
                 &format!(
                     "[{}] {name}: {} of {all} keys ({column}) are in two or more partitions, each a session of its own there: \
                      {}{more}; {events}",
-                    Code::Misrouted,
+                    RecordCode::Misrouted,
                     apart.len(),
                     sample.join("; ")
                 ),
-                Code::Misrouted.help(),
+                RecordCode::Misrouted.help(),
             );
         }
         self.keys

@@ -6,7 +6,7 @@ use super::{Args, Findings};
 use crate::commands::serve;
 use crate::error::{Error, Result};
 use crate::settings::Settings;
-use event_feeder::Code;
+use event_feeder::RecordCode;
 use event_feeder::pulsar::{Address, Client};
 use processor::outputs::Topic;
 
@@ -35,7 +35,7 @@ fn topic(client: &Client, flag: &str, topic: &str, findings: &mut Findings) {
         },
         Ok(false) => findings.unknown(&format!("{flag}: there is no {topic} yet; `serve` asks the broker to make it")),
         // Who may produce need not be allowed to list.
-        Err(error) if error.code() == Code::NoPermission => {
+        Err(error) if error.code() == RecordCode::NoPermission => {
             findings
                 .unknown(&format!("{flag}: [{}] {error}; whether {topic} takes messages is not tried", error.code()));
         }

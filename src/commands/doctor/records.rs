@@ -31,8 +31,8 @@ pub(super) fn check(plans: &[Plan], name: Option<&str>, place: &str, seen: Sniff
     if !read && seen.records >= remarks::FEW && seen.hollow * 2 > seen.records {
         let what = remarks::mostly_nulls(seen.hollow, seen.records);
         findings.warn(
-            &format!("{place}: [{}] {what}", event_feeder::Code::MostlyNulls),
-            event_feeder::Code::MostlyNulls.help(),
+            &format!("{place}: [{}] {what}", event_feeder::RecordCode::MostlyNulls),
+            event_feeder::RecordCode::MostlyNulls.help(),
         );
     }
 }

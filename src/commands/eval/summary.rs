@@ -1,6 +1,6 @@
 //! What an evaluation set aside, on standard error: it never changes the answer or the exit code, and is never silent.
 
-use event_feeder::Code;
+use event_feeder::RecordCode;
 use processor::batch::Evaluation;
 use processor::remarks;
 use std::collections::{BTreeMap, BTreeSet};
@@ -111,7 +111,7 @@ fn counted(n: usize, what: &str) -> String {
 }
 
 /// How many of each code.
-fn by_code(counts: &BTreeMap<Code, u64>) -> String {
+fn by_code(counts: &BTreeMap<RecordCode, u64>) -> String {
     let each: Vec<String> = counts.iter().map(|(code, n)| format!("{code}: {n}")).collect();
     if each.is_empty() { String::new() } else { format!(" ({})", each.join(", ")) }
 }

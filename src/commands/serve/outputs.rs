@@ -54,7 +54,7 @@ impl Flags {
     #[cfg(feature = "pulsar")]
     pub(super) fn outputs(&self, args: &serve::Args, settings: &Settings) -> Result<Outputs> {
         use event_feeder::pulsar::{Address, Client};
-        use event_feeder::{Code, Error as Feeder};
+        use event_feeder::{Error as Feeder, RecordCode};
         use processor::outputs::Topic;
         use std::collections::BTreeMap;
         use std::sync::Arc;
@@ -78,7 +78,7 @@ impl Flags {
             let topic = Topic::new(client, address.topic.clone());
             match topic.check() {
                 Ok(()) => {}
-                Err(error @ Feeder::Topic { code: Code::NoTopic | Code::NoPermission, .. }) => {
+                Err(error @ Feeder::Topic { code: RecordCode::NoTopic | RecordCode::NoPermission, .. }) => {
                     return Err(Error::Unreachable(format!(
                         "{flag}: [{}] {error}; {}",
                         error.code(),

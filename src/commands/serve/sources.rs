@@ -36,11 +36,11 @@ fn topics(place: &str, args: &Args) -> Result<SourceBinding> {
 
 /// How a broker is reached.
 #[cfg(feature = "pulsar")]
-pub(super) fn broker(broker: String, args: &Args) -> event_feeder::pulsar::Settings {
-    use event_feeder::pulsar::{Credentials, Settings};
+pub(super) fn broker(broker: String, args: &Args) -> event_feeder::pulsar::BrokerSettings {
+    use event_feeder::pulsar::{BrokerSettings, Credentials};
     let token = std::env::var("TIMELINE_PULSAR_TOKEN").ok().map(Credentials::Token);
     let credentials = args.pulsar_token_file.clone().map(Credentials::File).or(token);
-    Settings { broker, credentials, ca: args.pulsar_ca.clone() }
+    BrokerSettings { broker, credentials, ca: args.pulsar_ca.clone() }
 }
 
 /// The topics of a source, as whole addresses; none of files, and none of what is no address.

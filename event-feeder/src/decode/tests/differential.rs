@@ -213,10 +213,10 @@ fn pieces_of_the_index_do_not_show() {
 /// The quick way is taken: a test that holds it equal to the other would not notice if it always gave up.
 #[test]
 fn usual_lines_go_the_quick_way() {
-    use crate::decode::{cell::Cell, fields, index, names, shape, walk};
+    use crate::decode::{cell::CapturedCell, fields, index, names, shape, walk};
     let declared = Declared::default();
     let fields = fields::Fields::new(&declared.source(), &declared.columns(), 0);
-    let names = names::Names::new(&fields::Members::new(&fields), fields.paths.len()).unwrap();
+    let names = names::NameTable::new(&fields::MemberTree::new(&fields), fields.paths.len()).unwrap();
     for (line, quick) in [
         (r#"{"k":"a","t":1700000000123,"s":"x","f":-1.5e3,"i":0,"b":true}"#, true),
         (r#"{ "k" : "a", "t": 17 , "more": {"a":[1, {}, [], "\"\\\u00e9"], "b":null}, "s":[1] } "#, true),
@@ -230,7 +230,7 @@ fn usual_lines_go_the_quick_way() {
         let mut places = vec![];
         index::index(block.as_bytes(), 0, block.len(), &mut places);
         let mut walk = walk::Walk { block: block.as_bytes(), places: &places, next: 0 };
-        let end = walk.line(0, &names, &mut shape::Shape::new(), &mut [Cell::default(); 8]);
+        let end = walk.line(0, &names, &mut shape::PrefixGraph::new(), &mut [CapturedCell::default(); 8]);
         assert_eq!(end, quick.then_some(line.len()), "{line}");
     }
 }

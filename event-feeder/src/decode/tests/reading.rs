@@ -1,7 +1,7 @@
 //! What a source says about how its records are written: nulls, lists, and CSV.
 
 use super::support::{Declared, block, csv, decode, json, lines, show};
-use crate::{Payload, Seen};
+use crate::{Payload, RecordTraits};
 use timeline_core::Type;
 use timeline_core::plan::{Csv, Nulls};
 
@@ -103,7 +103,7 @@ fn cells_between_semicolons_have_decimal_commas() {
     assert_eq!(cells(none, b'|', "a|1|\"x|y\"|1.5|"), "a@1000000000 s=x|y f=1.5");
 }
 
-fn seen(declared: &Declared, text: &str) -> Seen {
+fn seen(declared: &Declared, text: &str) -> RecordTraits {
     lines(declared, text).seen
 }
 

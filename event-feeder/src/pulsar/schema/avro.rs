@@ -15,11 +15,11 @@ const BYTES_MAX: usize = 16 << 20;
 
 /// Reads the messages of one schema.
 #[derive(Debug)]
-pub(in crate::pulsar) struct Reader {
+pub(in crate::pulsar) struct AvroReader {
     schema: Schema,
 }
 
-impl Reader {
+impl AvroReader {
     pub(super) fn new(text: &[u8]) -> Result<Self, String> {
         apache_avro::util::max_allocation_bytes(BYTES_MAX);
         let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
@@ -28,7 +28,7 @@ impl Reader {
             return Err("it is of no record".into());
         }
         bounded(&schema, &mut vec![])?;
-        Ok(Reader { schema })
+        Ok(AvroReader { schema })
     }
 
     /// The fields of a message that are not null.
@@ -159,7 +159,7 @@ mod tests {
     }
 
     fn read(data: &[u8]) -> Result<String, String> {
-        Ok(Json::Object(Reader::new(PLAYER.as_bytes())?.read(data)?).to_string())
+        Ok(Json::Object(AvroReader::new(PLAYER.as_bytes())?.read(data)?).to_string())
     }
 
     #[test]
@@ -191,16 +191,16 @@ mod tests {
     #[test]
     fn what_can_blow_up_is_refused() {
         let nested = r#"{"type":"record","name":"N","fields":[{"name":"n","type":["null","N"]}]}"#;
-        assert_eq!(Reader::new(nested.as_bytes()).unwrap_err(), "`N` within itself is not read");
+        assert_eq!(AvroReader::new(nested.as_bytes()).unwrap_err(), "`N` within itself is not read");
         let nulls = r#"{"type":"record","name":"N","fields":[{"name":"n","type":{"type":"array","items":"null"}}]}"#;
-        assert!(Reader::new(nulls.as_bytes()).unwrap_err().contains("always empty"));
+        assert!(AvroReader::new(nulls.as_bytes()).unwrap_err().contains("always empty"));
         let twice = r#"{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"record","name":"P","fields":
             [{"name":"x","type":"int"}]}},{"name":"b","type":"P"}]}"#;
         assert_eq!(
-            Json::Object(Reader::new(twice.as_bytes()).unwrap().read(b"\x02\x04").unwrap()).to_string(),
+            Json::Object(AvroReader::new(twice.as_bytes()).unwrap().read(b"\x02\x04").unwrap()).to_string(),
             r#"{"a":{"x":1},"b":{"x":2}}"#
         );
         let many = r#"{"type":"record","name":"R","fields":[{"name":"a","type":{"type":"array","items":"int"}}]}"#;
-        assert!(Reader::new(many.as_bytes()).unwrap().read(b"\xfe\xff\xff\xff\xff\xff\xff\xff\x7f").is_err());
+        assert!(AvroReader::new(many.as_bytes()).unwrap().read(b"\xfe\xff\xff\xff\xff\xff\xff\xff\x7f").is_err());
     }
 }

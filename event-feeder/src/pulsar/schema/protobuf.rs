@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 /// Reads the messages of one schema.
 #[derive(Debug)]
-pub(in crate::pulsar) struct Reader {
+pub(in crate::pulsar) struct ProtobufReader {
     root: MessageDescriptor,
 }
 
@@ -25,14 +25,14 @@ struct Native {
     root_message_type_name: String,
 }
 
-impl Reader {
+impl ProtobufReader {
     pub(super) fn new(text: &[u8]) -> Result<Self, String> {
         let native: Native = serde_json::from_slice(text).map_err(|error| error.to_string())?;
         let set = STANDARD.decode(native.file_descriptor_set).map_err(|error| error.to_string())?;
         let pool = DescriptorPool::decode(&set[..]).map_err(|error| error.to_string())?;
         let name = native.root_message_type_name;
         let root = pool.get_message_by_name(&name).ok_or_else(|| format!("it has no message `{name}`"))?;
-        Ok(Reader { root })
+        Ok(ProtobufReader { root })
     }
 
     /// The fields of a message.
@@ -117,7 +117,7 @@ mod tests {
     ///   repeated int64 sizes = 5; bytes raw = 6; Event within = 7; double rate = 8;
     /// }
     /// ```
-    fn event() -> Reader {
+    fn event() -> ProtobufReader {
         let field = |name: &str, number, ty: Type, of: Option<&str>| FieldDescriptorProto {
             name: Some(name.into()),
             number: Some(number),
@@ -172,10 +172,10 @@ mod tests {
         let stamp = file("timestamp.proto", "google.protobuf", vec![message("Timestamp", stamp)]);
         let set = STANDARD.encode(FileDescriptorSet { file: vec![stamp, own] }.encode_to_vec());
         let native = serde_json::json!({"fileDescriptorSet": set, "rootMessageTypeName": "a.Event", "rootFileDescriptorName": "a.proto"});
-        Reader::new(native.to_string().as_bytes()).unwrap()
+        ProtobufReader::new(native.to_string().as_bytes()).unwrap()
     }
 
-    fn message(reader: &Reader, fields: &[(&str, Value)]) -> DynamicMessage {
+    fn message(reader: &ProtobufReader, fields: &[(&str, Value)]) -> DynamicMessage {
         let mut message = DynamicMessage::new(reader.root.clone());
         for (name, value) in fields {
             message.set_field_by_name(name, value.clone());
@@ -221,7 +221,7 @@ mod tests {
         }
         assert!(reader.read(&deep).unwrap_err().contains("recursion"), "nesting is bounded");
         assert!(
-            Reader::new(br#"{"fileDescriptorSet":"","rootMessageTypeName":"x"}"#)
+            ProtobufReader::new(br#"{"fileDescriptorSet":"","rootMessageTypeName":"x"}"#)
                 .unwrap_err()
                 .contains("no message `x`")
         );

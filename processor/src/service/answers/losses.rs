@@ -4,7 +4,7 @@ use super::LogAnswer;
 use crate::engine::{AnswerNote, TableScan};
 use crate::partition::{Counts, PartitionAnswer};
 use crate::service::work::Bound;
-use event_feeder::Code;
+use event_feeder::RecordCode;
 use std::collections::BTreeSet;
 use timeline_core::plan::{Idle, SourceDefinition};
 
@@ -46,11 +46,11 @@ pub(in crate::service) fn waiting<'a>(
         message: format!(
             "[{}] {}: no event of `{}` has been read yet, and the clock waits for it: no session or window is final, and what \
              is published of them waits",
-            Code::NoEventYet,
+            RecordCode::NoEventYet,
             bound.plan.name(),
             names.into_iter().collect::<Vec<_>>().join("` and `")
         ),
-        help: Code::NoEventYet.help().to_owned(),
+        help: RecordCode::NoEventYet.help().to_owned(),
     })
 }
 
@@ -62,9 +62,9 @@ fn misrouted<'a>(source: &str, counts: impl Iterator<Item = &'a Counts>) -> Opti
         message: format!(
             "[{}] {source}: {misrouted} of {events} events stand in messages with another key: what is one session may be \
              several, each in a partition of its own",
-            Code::Misrouted
+            RecordCode::Misrouted
         ),
-        help: Code::Misrouted.help().to_owned(),
+        help: RecordCode::Misrouted.help().to_owned(),
     })
 }
 
