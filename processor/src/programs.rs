@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Once};
 use timeline_core::plan::Plan;
-use timeline_dsl::{Diagnostic, Program, Severity, compile_with, outline, render};
+use timeline_dsl::{Diagnostic, ProgramText, Severity, compile_with, outline, render};
 
 /// A text as it is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -367,9 +367,9 @@ fn deployed_silently(program: &DeployedText) -> DeployedText {
     DeployedText { without: outputs_of(&program.text), ..deployed(&program.name, &program.text) }
 }
 
-fn program(deployed: &DeployedText) -> Program {
+fn program(deployed: &DeployedText) -> ProgramText {
     let DeployedText { name, text, without, unspoken, since: _ } = deployed.clone();
-    Program { name, text, without, unspoken }
+    ProgramText { name, text, without, unspoken }
 }
 
 fn plans_of(programs: &[DeployedText]) -> Result<Vec<Arc<Plan>>, EngineError> {
@@ -387,7 +387,7 @@ const KEPT: &[&str] = &["TL0224", "TL0225", "TL0226", "TL0231", "TL0308"];
 
 /// What programs compile to, of which those before `known` are deployed already.
 fn compiled(programs: &[DeployedText], known: usize) -> Result<Vec<Plan>, EngineError> {
-    let programs: Vec<Program> = programs.iter().map(program).collect();
+    let programs: Vec<ProgramText> = programs.iter().map(program).collect();
     let compilation = compile_with(&programs, &Operators::Deployed);
     let is_kept = |d: &Diagnostic| d.file < known && KEPT.contains(&d.code);
     let mut errors = compilation.diagnostics.iter().filter(|d| d.severity == Severity::Error);

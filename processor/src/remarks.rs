@@ -273,11 +273,11 @@ fn in_list(path: &FieldPath, names: &Sniffed) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use timeline_dsl::{Program, compile};
+    use timeline_dsl::{ProgramText, compile};
 
     fn plan(unit: &str) -> Plan {
         let text = format!("source s {{ key k  time ts in {unit}  b: bool }}\nmetric m = latest(b)");
-        compile(&[Program { name: "p.tl".into(), text, ..Program::default() }]).plans.remove(0)
+        compile(&[ProgramText { name: "p.tl".into(), text, ..ProgramText::default() }]).plans.remove(0)
     }
 
     #[test]

@@ -310,7 +310,7 @@ mod tests {
     use event_feeder::{DeadLetter, Position, RecordCode};
     use parquet::arrow::ArrowWriter;
     use std::sync::Arc;
-    use timeline_dsl::{Program, compile};
+    use timeline_dsl::{ProgramText, compile};
 
     /// Rows as files have them from before `value_exact`: a duration, a ratio and a text.
     pub(crate) fn old() -> RecordBatch {
@@ -333,7 +333,7 @@ mod tests {
         let Opened { checkpoints, .. } = Checkpoints::open(store.clone(), &identity).unwrap();
         let (putter, reader) = (checkpoints.putter(), CheckpointReader::new(store));
         let text = "source s { key k  time t in s  b: bool }\nmetric m = latest(b)".into();
-        let plan = compile(&[Program { name: "p.tl".into(), text, ..Program::default() }]).plans.remove(0);
+        let plan = compile(&[ProgramText { name: "p.tl".into(), text, ..ProgramText::default() }]).plans.remove(0);
         let dead = |n: u64| DeadLetter {
             origin: "log".into(),
             position: Position::at(0, n),
@@ -383,7 +383,7 @@ mod tests {
         let Opened { checkpoints, .. } = Checkpoints::open(store.clone(), &identity).unwrap();
         let (putter, reader) = (checkpoints.putter(), CheckpointReader::new(store));
         let text = "source s { key k  time t in s  b: bool }\nmetric m = latest(b)".into();
-        let plan = compile(&[Program { name: "p.tl".into(), text, ..Program::default() }]).plans.remove(0);
+        let plan = compile(&[ProgramText { name: "p.tl".into(), text, ..ProgramText::default() }]).plans.remove(0);
         let dead = |n: u64| DeadLetter {
             origin: "log".into(),
             position: Position::at(0, n),

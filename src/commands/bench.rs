@@ -178,8 +178,11 @@ fn generate(args: &Args, file: &Path) -> Result<u64> {
 }
 
 fn compile(text: &str) -> Result<Arc<Plan>> {
-    let program =
-        timeline_dsl::Program { name: "bench.tl".into(), text: text.into(), ..timeline_dsl::Program::default() };
+    let program = timeline_dsl::ProgramText {
+        name: "bench.tl".into(),
+        text: text.into(),
+        ..timeline_dsl::ProgramText::default()
+    };
     let programs = [program];
     let mut compilation = timeline_dsl::compile(&programs);
     if !compilation.is_ok() {

@@ -4,7 +4,7 @@ use super::program;
 use crate::error::{Error, Result};
 use std::io::Write;
 use std::path::PathBuf;
-use timeline_dsl::{Program, render_json};
+use timeline_dsl::{ProgramText, render_json};
 
 /// Say what is wrong with programs: exit code 1 if there are errors, silence if there is nothing to say.
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
 }
 
 /// What to say of a program with errors.
-fn check(program: &Program, format: Format) -> Result<Option<String>> {
+fn check(program: &ProgramText, format: Format) -> Result<Option<String>> {
     let compilation = program::compilation(program, &program::placeholders());
     if format == Format::Json {
         let findings = render_json(&compilation.diagnostics, std::slice::from_ref(program));

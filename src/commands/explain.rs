@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use timeline_core::incremental::RowLayout;
 use timeline_core::plan::Plan;
-use timeline_dsl::explain::{self, Sizes, explain};
+use timeline_dsl::explain::{self, SessionSize, explain};
 
 /// Show the leaf and derived workers of a program: what is shared, memory, timers, columns read, bytes a session.
 #[derive(Debug, clap::Args)]
@@ -65,19 +65,20 @@ pub(super) fn run(args: &Args) -> Result<()> {
 fn show(plans: &[Plan], format: Format) -> String {
     let each = |format| plans.iter().map(move |plan| explain(plan, &sizes(plan), format));
     match format {
-        Format::Text => each(explain::Format::Text).collect::<Vec<_>>().join("\n"),
-        Format::Dot => each(explain::Format::Dot).collect(),
-        Format::Svg => each(explain::Format::Svg).collect(),
+        Format::Text => each(explain::ExplainFormat::Text).collect::<Vec<_>>().join("\n"),
+        Format::Dot => each(explain::ExplainFormat::Dot).collect(),
+        Format::Svg => each(explain::ExplainFormat::Svg).collect(),
         Format::Json => {
-            let objects: Vec<String> = each(explain::Format::Json).map(|text| text.trim_end().to_owned()).collect();
+            let objects: Vec<String> =
+                each(explain::ExplainFormat::Json).map(|text| text.trim_end().to_owned()).collect();
             format!("[{}]\n", objects.join(",\n"))
         }
     }
 }
 
-fn sizes(plan: &Plan) -> Sizes {
+fn sizes(plan: &Plan) -> SessionSize {
     let layout = RowLayout::new(plan);
-    Sizes {
+    SessionSize {
         session_bytes: layout.session_bytes(),
         node_bytes: plan.iter().map(|(id, _)| layout.node_bytes(id)).collect(),
     }

@@ -4,7 +4,7 @@ use super::program;
 use crate::error::{Error, Result};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use timeline_dsl::{Program, format, render};
+use timeline_dsl::{ProgramText, format, render};
 
 /// Lay programs out in the one way; meaning, comments and the author's line breaks inside of definitions stay.
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             Ok(laid_out) => laid_out,
             // One that cannot be read keeps no other from its layout.
             Err(errors) => {
-                let program = Program { name, text, ..Program::default() };
+                let program = ProgramText { name, text, ..ProgramText::default() };
                 mistakes.push(render(&errors, &[program], false));
                 continue;
             }

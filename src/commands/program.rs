@@ -7,7 +7,7 @@ use processor::operators::{self, Operators};
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 use timeline_core::plan::Plan;
-use timeline_dsl::{Compilation, Defaults, Program, compile_expression, compile_with, is_expression, render};
+use timeline_dsl::{Compilation, Defaults, ProgramText, compile_expression, compile_with, is_expression, render};
 
 /// The name that messages give a program, and its text. `-` is standard input.
 pub(super) fn read(path: &Path) -> Result<(String, String)> {
@@ -42,9 +42,9 @@ fn read_program(path: &Path) -> Result<(String, String)> {
 }
 
 /// The program in a file.
-pub(super) fn from_file(path: &Path) -> Result<Program> {
+pub(super) fn from_file(path: &Path) -> Result<ProgramText> {
     let (name, text) = read_program(path)?;
-    Ok(Program { name, text, ..Program::default() })
+    Ok(ProgramText { name, text, ..ProgramText::default() })
 }
 
 /// The program in a file, with the modules of its user operators and its tables in the text: it means the same wherever it
@@ -52,7 +52,7 @@ pub(super) fn from_file(path: &Path) -> Result<Program> {
 pub(super) fn read_whole(path: &Path) -> Result<(String, String)> {
     let (name, text) = read_program(path)?;
     let whole = operators::carry(&name, &text).map_err(|error| {
-        let program = Program { name: name.clone(), text: text.clone(), ..Program::default() };
+        let program = ProgramText { name: name.clone(), text: text.clone(), ..ProgramText::default() };
         // The compiler says the same with the place.
         let found = compile_with(std::slice::from_ref(&program), &Operators::Local);
         let rendered = if found.is_ok() { error } else { render(&found.diagnostics, &[program], false) };
@@ -62,8 +62,8 @@ pub(super) fn read_whole(path: &Path) -> Result<(String, String)> {
 }
 
 /// The program that stands on the command line.
-pub(super) fn from_expression(text: &str) -> Program {
-    Program { name: "expression".into(), text: text.to_owned(), ..Program::default() }
+pub(super) fn from_expression(text: &str) -> ProgramText {
+    ProgramText { name: "expression".into(), text: text.to_owned(), ..ProgramText::default() }
 }
 
 /// Key and time of a bare expression, where there are no data to infer them from: whatever they are, it means the same.
@@ -72,7 +72,7 @@ pub(super) fn placeholders() -> Defaults {
 }
 
 /// Compiles a program, or a bare expression with what is known beside it.
-pub(super) fn compilation(program: &Program, defaults: &Defaults) -> Compilation {
+pub(super) fn compilation(program: &ProgramText, defaults: &Defaults) -> Compilation {
     if is_expression(&program.text) {
         compile_expression(&program.text, defaults)
     } else {
@@ -81,7 +81,7 @@ pub(super) fn compilation(program: &Program, defaults: &Defaults) -> Compilation
 }
 
 /// The plans of a program; its warnings go to standard error, its errors are the error.
-pub(super) fn plans(program: &Program, compilation: Compilation) -> Result<Vec<Plan>> {
+pub(super) fn plans(program: &ProgramText, compilation: Compilation) -> Result<Vec<Plan>> {
     let colour =
         !log::is_json() && std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let rendered = render(&compilation.diagnostics, std::slice::from_ref(program), colour);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use timeline_core::incremental::{EvaluationOutput, Evaluator, Heap, PackedEvent, Row};
 use timeline_core::{Field, Plan, Record, SECOND, Value};
-use timeline_dsl::{Program, compile};
+use timeline_dsl::{ProgramText, compile};
 
 /// Windows that pass between two looks, as a lane looks up between pieces of long work.
 const AT_ONCE: i64 = 1_000;
@@ -24,7 +24,7 @@ metric m = duration_where(latest(b)) every 1m | aggregate(group_by(every), sum)
 ";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let compiled = compile(&[Program { name: "quiet.tl".into(), text: PROGRAM.into(), ..Program::default() }]);
+    let compiled = compile(&[ProgramText { name: "quiet.tl".into(), text: PROGRAM.into(), ..ProgramText::default() }]);
     let plan = Arc::new(compiled.plans.first().ok_or("the program is wrong")?.clone());
     let evaluated = windows(&plan, false);
     let told = windows(&plan, true);

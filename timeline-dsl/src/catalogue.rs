@@ -3,7 +3,7 @@
 //! An entry may describe an operator before the compiler has it: [`supported`] asks the compiler by the entry's example,
 //! so that no list of what works is kept by hand.
 
-use crate::compile::{Program, compile_with};
+use crate::compile::{ProgramText, compile_with};
 use crate::modules::Trusting;
 use std::sync::LazyLock;
 
@@ -41,7 +41,8 @@ pub fn supported() -> &'static [Operator] {
     static SUPPORTED: LazyLock<Vec<Operator>> = LazyLock::new(|| {
         let works = |operator: &&Operator| {
             let text = format!("{EXAMPLE_SOURCE}metric m = {}", operator.example);
-            compile_with(&[Program { name: operator.name.into(), text, ..Program::default() }], &Trusting).is_ok()
+            compile_with(&[ProgramText { name: operator.name.into(), text, ..ProgramText::default() }], &Trusting)
+                .is_ok()
         };
         ALL.iter().filter(works).copied().collect()
     });

@@ -4,14 +4,14 @@ use crate::diagnostics::{Diagnostic, Diagnostics, Severity, codes, nearest};
 use crate::lower::{Joins, Lowering, Observation, SourceEntry, infer_columns};
 use crate::modules::{Modules, NoModules, Trusting};
 use crate::parser;
-use crate::syntax::{File, Item, Span};
+use crate::syntax::{Item, ProgramSyntax, Span};
 use std::collections::{BTreeMap, BTreeSet};
 use timeline_core::plan::{Csv, FUTURE, FieldPath, Nulls, Plan, SourceColumn, SourceDefinition, TimeUnit};
 use timeline_core::{Time, Type};
 
 /// A text to compile.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Program {
+pub struct ProgramText {
     /// The name of its file, for diagnostics.
     pub name: String,
     /// The text; at most [`parser::MAX_PROGRAM_BYTES`].
@@ -82,16 +82,17 @@ const TIME_NAMES: &[&str] =
     &["ts", "time", "timestamp", "eventtime", "eventts", "eventtimestamp", "datetime", "date", "at"];
 
 /// Compiles programs together: identical sources, and identical parts of expressions, are shared. User operators are refused.
-pub fn compile(programs: &[Program]) -> Compilation {
+pub fn compile(programs: &[ProgramText]) -> Compilation {
     compile_with(programs, &NoModules)
 }
 
 /// Compiles programs together, with somebody who gives the modules of user operators.
-pub fn compile_with(programs: &[Program], modules: &dyn Modules) -> Compilation {
+pub fn compile_with(programs: &[ProgramText], modules: &dyn Modules) -> Compilation {
     let mut joins = Joins::default();
     loop {
         let mut sink = Diagnostics::default();
-        let trees: Vec<File> = programs.iter().enumerate().map(|(i, p)| parser::parse(i, &p.text, &mut sink)).collect();
+        let trees: Vec<ProgramSyntax> =
+            programs.iter().enumerate().map(|(i, p)| parser::parse(i, &p.text, &mut sink)).collect();
         let mut lowering = Lowering::new(programs, &joins, modules, &mut sink);
         for (i, tree) in trees.iter().enumerate() {
             lowering.program(i, tree);
@@ -109,7 +110,7 @@ pub fn compile_with(programs: &[Program], modules: &dyn Modules) -> Compilation 
 }
 
 /// What every expression of a program turned out to be, as far as it can be read.
-pub(crate) fn observe(program: &Program) -> Vec<Observation> {
+pub(crate) fn observe(program: &ProgramText) -> Vec<Observation> {
     let programs = std::slice::from_ref(program);
     let mut joins = Joins::default();
     loop {
@@ -130,7 +131,7 @@ pub(crate) fn observe(program: &Program) -> Vec<Observation> {
 ///
 /// Types of columns are inferred from their use, then taken from [`Defaults::known`], and else `string`.
 pub fn compile_expression(text: &str, defaults: &Defaults) -> Compilation {
-    let programs = [Program { name: "expression".into(), text: text.to_owned(), ..Program::default() }];
+    let programs = [ProgramText { name: "expression".into(), text: text.to_owned(), ..ProgramText::default() }];
     let mut sink = Diagnostics::default();
     let Some(definition) = parser::parse_expression(0, text, "result", &mut sink) else {
         return Compilation { plans: vec![], diagnostics: sink.finish() };
@@ -161,7 +162,7 @@ pub fn compile_expression(text: &str, defaults: &Defaults) -> Compilation {
     let joins = Joins::default();
     let mut lowering = Lowering::new(&programs, &joins, &NoModules, &mut sink);
     lowering.add_source(SourceEntry::new(source, 0, Span::default(), columns));
-    lowering.program(0, &File { items: vec![Item::Metric(definition)] });
+    lowering.program(0, &ProgramSyntax { items: vec![Item::Metric(definition)] });
     let plans = lowering.finish();
     Compilation { plans, diagnostics: sink.finish() }
 }

@@ -13,7 +13,7 @@ pub use render::render;
 pub(crate) use timeline_core::nearest;
 pub(crate) use width::of_text as width;
 
-use codes::Code;
+use codes::DiagnosticCode;
 use std::ops::Range;
 
 /// The most diagnostics that one compilation reports; one more says that there were others.
@@ -54,14 +54,14 @@ pub struct Diagnostic {
     /// What stands beside the caret; may be empty.
     pub label: String,
     /// Other places that belong to it.
-    pub notes: Vec<Note>,
+    pub notes: Vec<DiagnosticNote>,
     /// What to do.
     pub help: Option<String>,
 }
 
 /// Another place that belongs to a diagnostic.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
+pub struct DiagnosticNote {
     /// Index of the program.
     pub file: usize,
     /// The bytes of that program.
@@ -72,7 +72,7 @@ pub struct Note {
 
 impl Diagnostic {
     /// An error at a place.
-    pub(crate) fn error(code: Code, file: usize, span: Range<usize>, message: impl Into<String>) -> Self {
+    pub(crate) fn error(code: DiagnosticCode, file: usize, span: Range<usize>, message: impl Into<String>) -> Self {
         Diagnostic {
             code: code.name,
             severity: Severity::Error,
@@ -99,7 +99,7 @@ impl Diagnostic {
 
     /// With another place.
     pub(crate) fn note(mut self, file: usize, span: Range<usize>, text: impl Into<String>) -> Self {
-        self.notes.push(Note { file, span, text: text.into() });
+        self.notes.push(DiagnosticNote { file, span, text: text.into() });
         self
     }
 }

@@ -10,7 +10,7 @@ pub use complete::{Completion, CompletionKind, complete};
 pub use hover::{Hover, hover};
 
 use crate::diagnostics::Diagnostics;
-use crate::lexer::{Kind, Token, lex};
+use crate::lexer::{Token, TokenKind, lex};
 
 /// What braces hold the clauses of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,14 +20,14 @@ enum Braces {
 }
 
 /// A text and its tokens.
-struct Tokens<'t> {
+struct TokenizedText<'t> {
     text: &'t str,
     all: Vec<Token>,
 }
 
-impl<'t> Tokens<'t> {
+impl<'t> TokenizedText<'t> {
     fn of(text: &'t str) -> Self {
-        Tokens { text, all: lex(0, text, &mut Diagnostics::default()) }
+        TokenizedText { text, all: lex(0, text, &mut Diagnostics::default()) }
     }
 
     /// What the token at that index is written as; empty beyond the last.
@@ -36,12 +36,12 @@ impl<'t> Tokens<'t> {
     }
 
     fn is_word(&self, i: usize) -> bool {
-        self.all.get(i).is_some_and(|token| token.kind == Kind::Word)
+        self.all.get(i).is_some_and(|token| token.kind == TokenKind::Word)
     }
 
     /// How many tokens end at or before the place.
     fn before(&self, at: usize) -> usize {
-        self.all.iter().take_while(|token| token.kind != Kind::End && token.span.range().end <= at).count()
+        self.all.iter().take_while(|token| token.kind != TokenKind::End && token.span.range().end <= at).count()
     }
 
     /// In the braces of which declaration the place is.

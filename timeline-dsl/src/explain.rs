@@ -24,7 +24,7 @@ use timeline_core::Plan;
 
 /// How much room a session takes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sizes {
+pub struct SessionSize {
     /// Bytes of one session, before window operators have grown.
     pub session_bytes: usize,
     /// Bytes of each node of the plan, by its index; those not given count as 0.
@@ -33,7 +33,7 @@ pub struct Sizes {
 
 /// In which form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
+pub enum ExplainFormat {
     /// A tree of lines.
     #[default]
     Text,
@@ -46,12 +46,12 @@ pub enum Format {
 }
 
 /// Describes the plan.
-pub fn explain(plan: &Plan, sizes: &Sizes, format: Format) -> String {
+pub fn explain(plan: &Plan, sizes: &SessionSize, format: ExplainFormat) -> String {
     let facts = PlanFacts::of(plan, sizes);
     match format {
-        Format::Text => tree::text(plan, &facts),
-        Format::Dot => dot::text(plan, &facts),
-        Format::Svg => svg::text(plan, &facts),
-        Format::Json => json::text(plan, &facts),
+        ExplainFormat::Text => tree::text(plan, &facts),
+        ExplainFormat::Dot => dot::text(plan, &facts),
+        ExplainFormat::Svg => svg::text(plan, &facts),
+        ExplainFormat::Json => json::text(plan, &facts),
     }
 }

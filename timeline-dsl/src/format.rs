@@ -21,7 +21,7 @@ use pieces::pieces;
 
 /// What the layout needs to know of a program beside its tokens.
 #[derive(Default)]
-struct Marks {
+struct FormatMarks {
     /// Where declarations begin.
     items: Vec<usize>,
     /// All clauses of sources and tables, and whether they are columns.
@@ -36,7 +36,7 @@ struct Marks {
 /// ```
 pub fn format(text: &str) -> Result<String, Vec<Diagnostic>> {
     let mut sink = Diagnostics::default();
-    let mut marks = Marks::default();
+    let mut marks = FormatMarks::default();
     if parser::looks_like_expression(text) {
         parser::parse_expression(0, text, "result", &mut sink);
     } else {

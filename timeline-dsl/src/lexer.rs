@@ -14,7 +14,7 @@ use timeline_core::plan::CalendarUnit;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Token {
     /// What it is.
-    pub kind: Kind,
+    pub kind: TokenKind,
     /// Where it stands.
     pub span: Span,
     /// Whether it is the first of its line: errors are recovered from at line starts.
@@ -23,7 +23,7 @@ pub struct Token {
 
 /// What a token is.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Kind {
+pub enum TokenKind {
     /// A name or a word of the language: only its place decides.
     Word,
     /// A number, a duration or a string.
@@ -44,7 +44,7 @@ const SIGNS: &[&str] = &[
     "{", "}", ",", ":", ";", "..", ".",
 ];
 
-/// The tokens of a text, the last one [`Kind::End`].
+/// The tokens of a text, the last one [`TokenKind::End`].
 pub(crate) fn lex(file: usize, text: &str, sink: &mut Diagnostics) -> Vec<Token> {
     let mut lexer = Lexer { file, text, at: 0, line_start: true, brackets: 0, sink };
     let mut tokens = vec![];
@@ -53,7 +53,7 @@ pub(crate) fn lex(file: usize, text: &str, sink: &mut Diagnostics) -> Vec<Token>
         let start = lexer.at;
         let line_start = std::mem::replace(&mut lexer.line_start, false);
         let kind = lexer.token();
-        let end = kind == Kind::End;
+        let end = kind == TokenKind::End;
         tokens.push(Token { kind, span: Span::new(start, lexer.at), line_start });
         if end {
             return tokens;
@@ -80,7 +80,7 @@ impl<'a> Lexer<'a> {
         self.rest().chars().next()
     }
 
-    fn error(&mut self, code: codes::Code, start: usize, message: String, help: &str) {
+    fn error(&mut self, code: codes::DiagnosticCode, start: usize, message: String, help: &str) {
         self.sink.push(Diagnostic::error(code, self.file, start..self.at, message).help(help));
     }
 
@@ -105,11 +105,11 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn token(&mut self) -> Kind {
-        let Some(c) = self.peek() else { return Kind::End };
+    fn token(&mut self) -> TokenKind {
+        let Some(c) = self.peek() else { return TokenKind::End };
         if c.is_alphabetic() || c == '_' {
             self.skip_while(|c| c.is_alphanumeric() || c == '_');
-            return Kind::Word;
+            return TokenKind::Word;
         }
         if c.is_ascii_digit() {
             if let Some(window) = self.window_of_calendar() {
@@ -125,23 +125,23 @@ impl<'a> Lexer<'a> {
             self.at += self.rest().find("*/").map_or(self.rest().len(), |end| end + 2);
             let help = "a comment begins with `//` and ends with its line";
             self.error(codes::CHARACTER, start, "the language has no `/* ... */`".to_owned(), help);
-            return Kind::Bad;
+            return TokenKind::Bad;
         }
         if let Some((sign, help)) = crate::habits::sign(self.rest()) {
             let start = self.at;
             self.at += sign.len();
             self.error(codes::CHARACTER, start, format!("the language has no `{sign}`"), help);
-            return Kind::Bad;
+            return TokenKind::Bad;
         }
         if let Some(sign) = SIGNS.iter().find(|sign| self.rest().starts_with(**sign)) {
             self.at += sign.len();
-            return Kind::Sign(sign);
+            return TokenKind::Sign(sign);
         }
         let start = self.at;
         if c == '[' || c == ']' {
             if let Some(sign) = self.lookup(c) {
                 self.at += 1;
-                return Kind::Sign(sign);
+                return TokenKind::Sign(sign);
             }
             let before = self.text[..start].chars().next_back();
             let is_behind = before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ')');
@@ -152,7 +152,7 @@ impl<'a> Lexer<'a> {
                 _ => format!("the language has no `{whole}`"),
             };
             self.error(codes::CHARACTER, start, message, help);
-            return Kind::Bad;
+            return TokenKind::Bad;
         }
         if let Some(name) = self.rest().strip_prefix('`').and_then(|rest| rest.split(['`', '\n']).next())
             && self.rest()[name.len() + 1..].starts_with('`')
@@ -160,7 +160,7 @@ impl<'a> Lexer<'a> {
             self.at += name.len() + 2;
             let help = "a name stands without quotes; a field of another name is a column by its path: `name: TYPE from \"my field\"`";
             self.error(codes::CHARACTER, start, "names stand without quotes".to_owned(), help);
-            return Kind::Bad;
+            return TokenKind::Bad;
         }
         // A run of noise is one mistake.
         self.skip_while(|c| !c.is_ascii() && !c.is_alphanumeric() && !c.is_whitespace());
@@ -180,7 +180,7 @@ impl<'a> Lexer<'a> {
             _ => "remove it, or put it between double quotes if it belongs to a string",
         };
         self.error(codes::CHARACTER, start, format!("the language does not use the character {c:?}"), help);
-        Kind::Bad
+        TokenKind::Bad
     }
 
     /// A bracket with which a table is asked: it stands right behind a name, and has no window or index of another language

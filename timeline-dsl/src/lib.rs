@@ -10,7 +10,7 @@
 //! The crate has no I/O, no clock and no randomness, and never iterates in hash order.
 //!
 //! ```
-//! let program = timeline_dsl::Program {
+//! let program = timeline_dsl::ProgramText {
 //!     name: "cirr.tl".into(),
 //!     text: r#"
 //!         source player { key sessionId  time ts in ms  playerState: string }
@@ -40,9 +40,9 @@ mod simple;
 pub mod syntax;
 mod tables;
 
-pub use compile::{Compilation, Defaults, Program, compile, compile_expression, compile_with, is_expression};
-pub use diagnostics::{Diagnostic, Note, Severity, render, render_json};
-pub use explain::{Format, Sizes, explain, operator_text};
+pub use compile::{Compilation, Defaults, ProgramText, compile, compile_expression, compile_with, is_expression};
+pub use diagnostics::{Diagnostic, DiagnosticNote, Severity, render, render_json};
+pub use explain::{ExplainFormat, SessionSize, explain, operator_text};
 pub use format::format;
 pub use modules::{Declared, DeclaredTable, ModuleError, ModuleProblem, Modules, NoModules, TableError, TableProblem};
 pub use outline::{Outline, outline};

@@ -44,12 +44,12 @@ pub(crate) use infer::columns as infer_columns;
 pub(crate) use observe::Observation;
 pub(crate) use source::SourceEntry;
 
-use crate::Program;
-use crate::diagnostics::codes::{self, Code};
+use crate::ProgramText;
+use crate::diagnostics::codes::{self, DiagnosticCode};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::modules::Modules;
-use crate::syntax::{Expr, ExprKind, File, Item, Literal, Span};
-use group::Group;
+use crate::syntax::{Expr, ExprKind, Item, Literal, ProgramSyntax, Span};
+use group::SourceGroup;
 use std::collections::BTreeMap;
 use timeline_core::plan::{BuildError, NodeId, Op, RatioUnit, TimelineKind, Unit};
 use value::{Carries, Lowered, NodeTraits};
@@ -59,29 +59,29 @@ const MAX_EVENT_NODES: usize = 1 << 20;
 
 /// All programs of a compilation on their way into plans.
 pub(crate) struct Lowering<'a> {
-    programs: &'a [Program],
+    programs: &'a [ProgramText],
     sink: &'a mut Diagnostics,
     sources: Vec<SourceEntry>,
     /// What the nodes of the sources go into; the `source` of a node is an index here.
-    groups: Vec<Group>,
+    groups: Vec<SourceGroup>,
     /// Which sources share a group.
     joins: &'a Joins,
     modules: &'a dyn Modules,
     /// Sources that expressions join although they have no group in common.
     found: Joins,
     /// Every output of all programs so far, under its name.
-    outputs: BTreeMap<String, output::Output>,
+    outputs: BTreeMap<String, output::DefinedOutput>,
     /// Those that are not produced, though later programs may speak of them.
-    silent: BTreeMap<String, output::Output>,
+    silent: BTreeMap<String, output::DefinedOutput>,
     /// The program that is being lowered.
     file: usize,
     text: &'a str,
     /// The names that it has defined so far.
     scope: BTreeMap<String, Binding>,
     /// The operators that it declares.
-    operators: BTreeMap<String, user::Known>,
+    operators: BTreeMap<String, user::KnownOperator>,
     /// The tables that it declares.
-    tables: BTreeMap<String, table::Known>,
+    tables: BTreeMap<String, table::KnownTable>,
     /// The names that it defines further below.
     below: BTreeMap<String, Span>,
     /// The sources that it can name.
@@ -106,7 +106,7 @@ struct Binding {
 
 impl<'a> Lowering<'a> {
     pub(crate) fn new(
-        programs: &'a [Program],
+        programs: &'a [ProgramText],
         joins: &'a Joins,
         modules: &'a dyn Modules,
         sink: &'a mut Diagnostics,
@@ -137,7 +137,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Takes one more program in.
-    pub(crate) fn program(&mut self, file: usize, tree: &File) {
+    pub(crate) fn program(&mut self, file: usize, tree: &ProgramSyntax) {
         self.file = file;
         self.text = &self.programs[file].text;
         self.scope = BTreeMap::new();
@@ -281,12 +281,18 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn diagnostic(&self, code: Code, span: Span, message: impl Into<String>) -> Diagnostic {
+    fn diagnostic(&self, code: DiagnosticCode, span: Span, message: impl Into<String>) -> Diagnostic {
         Diagnostic::error(code, self.file, span.range(), message)
     }
 
     /// Says a mistake.
-    fn error(&mut self, code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) -> Lowered {
+    fn error(
+        &mut self,
+        code: DiagnosticCode,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Lowered {
         let d = self.diagnostic(code, span, message).help(help);
         self.say(d)
     }

@@ -3,12 +3,12 @@
 //! The long spellings (`TL_LatestEventToState`, `TLHas_Existed_Within`, `latest_event_to_state`) are synonyms;
 //! they are compared without case and underscores, the short ones as they are.
 
-use crate::simple::{Gives, SIMPLE, Simple};
+use crate::simple::{SIMPLE, Simple, SimpleResult};
 use timeline_core::plan::{Compare, Scalar};
 
 /// What a name before a `(` means.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Function {
+pub(crate) enum FunctionMeaning {
     Simple(&'static Simple),
     Latest,
     HasExistedWithin,
@@ -37,56 +37,59 @@ pub(crate) enum Function {
 }
 
 /// How each operator is called, its own name first; the long names begin where there is no underscore any more.
-const FUNCTIONS: &[(Function, &[&str])] = &[
-    (Function::Latest, &["latest", "latest_event_to_state"]),
-    (Function::HasExistedWithin, &["has_existed_within"]),
-    (Function::KeepTrueFor, &["keep_true_for"]),
-    (Function::During, &["during"]),
-    (Function::Concurrency, &["concurrency"]),
-    (Function::Integral, &["integral"]),
-    (Function::Linear, &["linear"]),
-    (Function::TimeWeightedAvg, &["time_weighted_avg", "time_weighted_average"]),
-    (Function::If, &["if"]),
-    (Function::Coalesce, &["coalesce"]),
-    (Function::Exists, &["exists"]),
-    (Function::At, &["at"]),
-    (Function::Filter, &["filter"]),
-    (Function::First, &["first"]),
-    (Function::Previous, &["previous"]),
-    (Function::Sum, &["sum"]),
-    (Function::Min, &["min"]),
-    (Function::Max, &["max"]),
-    (Function::IsNew, &["is_new"]),
-    (Function::Scalar(Scalar::Lower), &["lower"]),
-    (Function::Scalar(Scalar::Upper), &["upper"]),
-    (Function::Scalar(Scalar::Trim), &["trim"]),
-    (Function::Scalar(Scalar::Length), &["length"]),
-    (Function::Scalar(Scalar::StartsWith), &["starts_with"]),
-    (Function::Scalar(Scalar::EndsWith), &["ends_with"]),
-    (Function::Scalar(Scalar::Contains), &["contains"]),
-    (Function::Scalar(Scalar::Abs), &["abs"]),
-    (Function::Scalar(Scalar::Round), &["round"]),
-    (Function::Scalar(Scalar::Floor), &["floor"]),
-    (Function::Scalar(Scalar::Ceil), &["ceil"]),
-    (Function::Scalar(Scalar::Bit), &["bit"]),
-    (Function::Compare(Compare::Eq), &["equal_to", "equals", "equal"]),
-    (Function::Compare(Compare::Ne), &["not_equal_to", "not_equals", "not_equal"]),
-    (Function::Compare(Compare::Lt), &["less_than"]),
-    (Function::Compare(Compare::Le), &["less_than_or_equal_to", "less_than_or_equal", "less_than_equal_to"]),
-    (Function::Compare(Compare::Gt), &["greater_than"]),
-    (Function::Compare(Compare::Ge), &["greater_than_or_equal_to", "greater_than_or_equal", "greater_than_equal_to"]),
-    (Function::And, &["and"]),
-    (Function::Or, &["or"]),
-    (Function::Not, &["not"]),
+const FUNCTIONS: &[(FunctionMeaning, &[&str])] = &[
+    (FunctionMeaning::Latest, &["latest", "latest_event_to_state"]),
+    (FunctionMeaning::HasExistedWithin, &["has_existed_within"]),
+    (FunctionMeaning::KeepTrueFor, &["keep_true_for"]),
+    (FunctionMeaning::During, &["during"]),
+    (FunctionMeaning::Concurrency, &["concurrency"]),
+    (FunctionMeaning::Integral, &["integral"]),
+    (FunctionMeaning::Linear, &["linear"]),
+    (FunctionMeaning::TimeWeightedAvg, &["time_weighted_avg", "time_weighted_average"]),
+    (FunctionMeaning::If, &["if"]),
+    (FunctionMeaning::Coalesce, &["coalesce"]),
+    (FunctionMeaning::Exists, &["exists"]),
+    (FunctionMeaning::At, &["at"]),
+    (FunctionMeaning::Filter, &["filter"]),
+    (FunctionMeaning::First, &["first"]),
+    (FunctionMeaning::Previous, &["previous"]),
+    (FunctionMeaning::Sum, &["sum"]),
+    (FunctionMeaning::Min, &["min"]),
+    (FunctionMeaning::Max, &["max"]),
+    (FunctionMeaning::IsNew, &["is_new"]),
+    (FunctionMeaning::Scalar(Scalar::Lower), &["lower"]),
+    (FunctionMeaning::Scalar(Scalar::Upper), &["upper"]),
+    (FunctionMeaning::Scalar(Scalar::Trim), &["trim"]),
+    (FunctionMeaning::Scalar(Scalar::Length), &["length"]),
+    (FunctionMeaning::Scalar(Scalar::StartsWith), &["starts_with"]),
+    (FunctionMeaning::Scalar(Scalar::EndsWith), &["ends_with"]),
+    (FunctionMeaning::Scalar(Scalar::Contains), &["contains"]),
+    (FunctionMeaning::Scalar(Scalar::Abs), &["abs"]),
+    (FunctionMeaning::Scalar(Scalar::Round), &["round"]),
+    (FunctionMeaning::Scalar(Scalar::Floor), &["floor"]),
+    (FunctionMeaning::Scalar(Scalar::Ceil), &["ceil"]),
+    (FunctionMeaning::Scalar(Scalar::Bit), &["bit"]),
+    (FunctionMeaning::Compare(Compare::Eq), &["equal_to", "equals", "equal"]),
+    (FunctionMeaning::Compare(Compare::Ne), &["not_equal_to", "not_equals", "not_equal"]),
+    (FunctionMeaning::Compare(Compare::Lt), &["less_than"]),
+    (FunctionMeaning::Compare(Compare::Le), &["less_than_or_equal_to", "less_than_or_equal", "less_than_equal_to"]),
+    (FunctionMeaning::Compare(Compare::Gt), &["greater_than"]),
+    (
+        FunctionMeaning::Compare(Compare::Ge),
+        &["greater_than_or_equal_to", "greater_than_or_equal", "greater_than_equal_to"],
+    ),
+    (FunctionMeaning::And, &["and"]),
+    (FunctionMeaning::Or, &["or"]),
+    (FunctionMeaning::Not, &["not"]),
 ];
 
 /// Functions of aggregates that are often looked for over events.
 const OF_AGGREGATES: &[&str] = &["avg"];
 
 /// What is known of a name before a `(`.
-pub(crate) enum Lookup {
+pub(crate) enum FunctionLookup {
     /// The operator.
-    Known(Function),
+    Known(FunctionMeaning),
     /// A function of aggregates.
     Aggregate(&'static str),
     /// Nothing.
@@ -94,18 +97,18 @@ pub(crate) enum Lookup {
 }
 
 /// Looks a name up.
-pub(crate) fn lookup(written: &str) -> Lookup {
+pub(crate) fn lookup(written: &str) -> FunctionLookup {
     let found = match long_form(written) {
         Some(long) => all().find(|name| squeezed(name) == long),
         None => all().find(|name| *name == written),
     };
-    let Some(name) = found else { return Lookup::Unknown };
+    let Some(name) = found else { return FunctionLookup::Unknown };
     if let Some(simple) = SIMPLE.iter().find(|simple| simple.names.contains(&name)) {
-        return Lookup::Known(Function::Simple(simple));
+        return FunctionLookup::Known(FunctionMeaning::Simple(simple));
     }
     match FUNCTIONS.iter().find(|(_, names)| names.contains(&name)) {
-        Some((function, _)) => Lookup::Known(*function),
-        None => Lookup::Aggregate(name),
+        Some((function, _)) => FunctionLookup::Known(*function),
+        None => FunctionLookup::Aggregate(name),
     }
 }
 
@@ -123,14 +126,16 @@ fn all() -> impl Iterator<Item = &'static str> {
 /// The operator's own name, of whatever spelling.
 pub(crate) fn own_name(written: &str) -> Option<&'static str> {
     match lookup(written) {
-        Lookup::Known(Function::Compare(_)) => Some("compare"),
-        Lookup::Known(Function::And | Function::Or | Function::Not) => Some("logic"),
-        Lookup::Known(Function::Scalar(Scalar::Abs | Scalar::Round | Scalar::Floor | Scalar::Ceil)) => Some("rounding"),
-        Lookup::Known(Function::Scalar(Scalar::Bit)) => Some("bit"),
-        Lookup::Known(Function::Scalar(_)) => Some("text"),
-        Lookup::Known(function) => Some(function.name()),
-        Lookup::Aggregate(name) => Some(name),
-        Lookup::Unknown => None,
+        FunctionLookup::Known(FunctionMeaning::Compare(_)) => Some("compare"),
+        FunctionLookup::Known(FunctionMeaning::And | FunctionMeaning::Or | FunctionMeaning::Not) => Some("logic"),
+        FunctionLookup::Known(FunctionMeaning::Scalar(Scalar::Abs | Scalar::Round | Scalar::Floor | Scalar::Ceil)) => {
+            Some("rounding")
+        }
+        FunctionLookup::Known(FunctionMeaning::Scalar(Scalar::Bit)) => Some("bit"),
+        FunctionLookup::Known(FunctionMeaning::Scalar(_)) => Some("text"),
+        FunctionLookup::Known(function) => Some(function.name()),
+        FunctionLookup::Aggregate(name) => Some(name),
+        FunctionLookup::Unknown => None,
     }
 }
 
@@ -141,31 +146,34 @@ pub(crate) fn is_column(written: &str) -> bool {
 
 /// Whether the name before a `(` says that hours and days follow.
 pub(crate) fn is_during(written: &str) -> bool {
-    matches!(lookup(written), Lookup::Known(Function::During))
+    matches!(lookup(written), FunctionLookup::Known(FunctionMeaning::During))
 }
 
-impl Function {
+impl FunctionMeaning {
     /// Whether it gives a number.
     pub(crate) fn makes_number(self) -> bool {
         match self {
-            Function::Simple(simple) => simple.gives == Gives::Number,
-            other => matches!(other, Function::Integral | Function::TimeWeightedAvg),
+            FunctionMeaning::Simple(simple) => simple.gives == SimpleResult::Number,
+            other => matches!(other, FunctionMeaning::Integral | FunctionMeaning::TimeWeightedAvg),
         }
     }
 
     /// Whether it makes an event timeline.
     pub(crate) fn makes_events(self) -> bool {
         match self {
-            Function::Simple(simple) => simple.gives == Gives::Events,
-            other => matches!(other, Function::At | Function::Filter),
+            FunctionMeaning::Simple(simple) => simple.gives == SimpleResult::Events,
+            other => matches!(other, FunctionMeaning::At | FunctionMeaning::Filter),
         }
     }
 
     /// All operators' own names, as a sentence lists them.
     pub(crate) fn list() -> String {
-        let own = FUNCTIONS
-            .iter()
-            .filter(|(f, _)| !matches!(f, Function::Compare(_) | Function::And | Function::Or | Function::Not));
+        let own = FUNCTIONS.iter().filter(|(f, _)| {
+            !matches!(
+                f,
+                FunctionMeaning::Compare(_) | FunctionMeaning::And | FunctionMeaning::Or | FunctionMeaning::Not
+            )
+        });
         let names: Vec<&str> =
             own.map(|(_, names)| names[0]).chain(SIMPLE.iter().map(|simple| simple.names[0])).collect();
         names.split_last().map_or_else(String::new, |(last, rest)| format!("{} and {last}", rest.join(", ")))
@@ -174,7 +182,7 @@ impl Function {
     /// Its own name.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Function::Simple(simple) => simple.names[0],
+            FunctionMeaning::Simple(simple) => simple.names[0],
             other => FUNCTIONS.iter().find(|(f, _)| *f == other).map_or("?", |(_, names)| names[0]),
         }
     }

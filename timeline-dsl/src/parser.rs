@@ -12,11 +12,11 @@ mod output;
 mod source;
 mod table;
 
-use crate::diagnostics::codes::{self, Code};
+use crate::diagnostics::codes::{self, DiagnosticCode};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::habits;
-use crate::lexer::{Kind, Token, lex};
-use crate::syntax::{Definition, File, Item, Literal, Name, Span};
+use crate::lexer::{Token, TokenKind, lex};
+use crate::syntax::{Definition, Item, Literal, Name, ProgramSyntax, Span};
 
 /// How deep parentheses, calls, `!` and `-` may nest.
 pub const MAX_NESTING: usize = 100;
@@ -37,10 +37,10 @@ fn carried(text: &str) -> usize {
 pub(crate) const DECLARATIONS: [&str; 6] = ["source", "let", "metric", "alert", "operator", "table"];
 
 /// Reads a program of declarations.
-pub(crate) fn parse(file: usize, text: &str, sink: &mut Diagnostics) -> File {
-    let Some(mut parser) = Parser::new(file, text, sink) else { return File::default() };
+pub(crate) fn parse(file: usize, text: &str, sink: &mut Diagnostics) -> ProgramSyntax {
+    let Some(mut parser) = Parser::new(file, text, sink) else { return ProgramSyntax::default() };
     let mut items = vec![];
-    while parser.kind() != &Kind::End {
+    while parser.kind() != &TokenKind::End {
         if let Some(item) = parser.item() {
             items.push(item);
         }
@@ -48,7 +48,7 @@ pub(crate) fn parse(file: usize, text: &str, sink: &mut Diagnostics) -> File {
             parser.recover();
         }
     }
-    File { items }
+    ProgramSyntax { items }
 }
 
 /// Reads a program that is one expression, as the metric of that name.
@@ -58,7 +58,7 @@ pub(crate) fn parse_expression(file: usize, text: &str, name: &str, sink: &mut D
     let value = parser.full();
     let with = parser.with();
     let (aggregate, keep_spans) = parser.pipe();
-    if parser.kind() != &Kind::End {
+    if parser.kind() != &TokenKind::End {
         parser.expected("the end of the expression");
     }
     Some(Definition { name: Name { text: name.to_owned(), span }, value, aggregate, with, keep_spans, span })
@@ -69,9 +69,9 @@ pub(crate) fn looks_like_expression(text: &str) -> bool {
     let mut sink = Diagnostics::default();
     let Some(parser) = Parser::new(0, text, &mut sink) else { return false };
     match (parser.kind(), &parser.nth(1).kind) {
-        (Kind::End, _) => false,
-        (Kind::Word, Kind::Word) => ["over", "split", "scope", "every"].contains(&parser.nth_word(1)),
-        (Kind::Word, Kind::Sign("{" | "=")) => false,
+        (TokenKind::End, _) => false,
+        (TokenKind::Word, TokenKind::Word) => ["over", "split", "scope", "every"].contains(&parser.nth_word(1)),
+        (TokenKind::Word, TokenKind::Sign("{" | "=")) => false,
         _ => true,
     }
 }
@@ -111,7 +111,7 @@ impl<'a> Parser<'a> {
         &self.tokens[(self.at + n).min(last)]
     }
 
-    fn kind(&self) -> &Kind {
+    fn kind(&self) -> &TokenKind {
         &self.nth(0).kind
     }
 
@@ -127,19 +127,19 @@ impl<'a> Parser<'a> {
     /// The word at that place, or an empty text.
     fn nth_word(&self, n: usize) -> &'a str {
         let token = self.nth(n);
-        if token.kind == Kind::Word { token.span.text(self.text) } else { "" }
+        if token.kind == TokenKind::Word { token.span.text(self.text) } else { "" }
     }
 
     fn bump(&mut self) -> Span {
         let span = self.span();
-        if self.kind() != &Kind::End {
+        if self.kind() != &TokenKind::End {
             self.at += 1;
         }
         span
     }
 
     fn at_sign(&self, sign: &str) -> bool {
-        !self.panicking && matches!(self.kind(), Kind::Sign(s) if *s == sign)
+        !self.panicking && matches!(self.kind(), TokenKind::Sign(s) if *s == sign)
     }
 
     fn eat_sign(&mut self, sign: &str) -> bool {
@@ -164,7 +164,7 @@ impl<'a> Parser<'a> {
 
     /// A name, or an error saying what it would have been.
     fn name(&mut self, what: &str) -> Option<Name> {
-        if self.panicking || self.kind() != &Kind::Word {
+        if self.panicking || self.kind() != &TokenKind::Word {
             self.expected(what);
             return None;
         }
@@ -175,7 +175,7 @@ impl<'a> Parser<'a> {
     /// A name that is given to something. What cannot be one is said, and read as the name that it may become.
     fn new_name(&mut self, what: &str) -> Option<Name> {
         let start = self.span();
-        if let Kind::Literal(Literal::Text(text)) = self.kind().clone()
+        if let TokenKind::Literal(Literal::Text(text)) = self.kind().clone()
             && !self.panicking
         {
             self.bump();
@@ -186,8 +186,9 @@ impl<'a> Parser<'a> {
         }
         let Name { mut text, mut span } = self.name(what)?;
         // `my-metric`, `job:metric:rate5m` and `my.metric` without a blank in them.
-        while let (Kind::Sign(sign @ ("-" | "." | ":")), true) = (self.kind().clone(), self.is_joined()) {
-            let is_name = matches!(self.nth(1).kind, Kind::Word) || matches!(self.nth(1).kind, Kind::Literal(_));
+        while let (TokenKind::Sign(sign @ ("-" | "." | ":")), true) = (self.kind().clone(), self.is_joined()) {
+            let is_name =
+                matches!(self.nth(1).kind, TokenKind::Word) || matches!(self.nth(1).kind, TokenKind::Literal(_));
             if !is_name || self.nth(1).span.range().start != self.span().range().end {
                 break;
             }
@@ -223,7 +224,7 @@ impl<'a> Parser<'a> {
             return self.bump();
         }
         let found = self.found();
-        let follows = !self.nth(0).line_start && matches!(self.kind(), Kind::Word | Kind::Literal(_));
+        let follows = !self.nth(0).line_start && matches!(self.kind(), TokenKind::Word | TokenKind::Literal(_));
         let default = match follows {
             true => format!("write `,` or `{sign}` before it"),
             false => format!("write `{sign}` before it, or remove the bracket"),
@@ -231,7 +232,7 @@ impl<'a> Parser<'a> {
         let help = self.help_for_found().unwrap_or(default);
         // What is missing at the end of a line is missing there.
         let next = self.nth(0);
-        let ends = next.kind == Kind::End || next.line_start;
+        let ends = next.kind == TokenKind::End || next.line_start;
         let end = self.last_span().range().end;
         let place = if ends { end..end } else { next.span.range() };
         let d = Diagnostic::error(codes::UNCLOSED, self.file, place, format!("expected `{sign}`, found {found}"))
@@ -246,7 +247,7 @@ impl<'a> Parser<'a> {
         if !self.panicking {
             self.panicking = true;
             // What the lexer could not read, it has said itself.
-            if self.kind() != &Kind::Bad {
+            if self.kind() != &TokenKind::Bad {
                 self.sink.push(diagnostic);
             }
         }
@@ -261,7 +262,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Says a mistake after which reading can simply go on.
-    fn mistake(&mut self, code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) {
+    fn mistake(&mut self, code: DiagnosticCode, span: Span, message: impl Into<String>, help: impl Into<String>) {
         if !self.panicking {
             self.sink.push(Diagnostic::error(code, self.file, span.range(), message).help(help));
         }
@@ -269,8 +270,8 @@ impl<'a> Parser<'a> {
 
     fn found(&self) -> String {
         match self.kind() {
-            Kind::End => "the end of the program".into(),
-            Kind::Literal(Literal::Text(_)) => "a string".into(),
+            TokenKind::End => "the end of the program".into(),
+            TokenKind::Literal(Literal::Text(_)) => "a string".into(),
             _ => {
                 let text = self.span().text(self.text);
                 let short: String = text.chars().take(40).collect();
@@ -282,16 +283,16 @@ impl<'a> Parser<'a> {
     /// What people of other languages mean by the token.
     fn help_for_found(&self) -> Option<String> {
         let help = match (self.kind(), self.span().text(self.text)) {
-            (Kind::Sign("="), _) => "`==` compares; `=` stands only behind the name of a definition",
-            (Kind::Sign("&"), _) | (Kind::Word, "and" | "AND") => "write `&&`",
-            (Kind::Sign("|"), _) => "write `||` for \"or\"; `| aggregate(...)` stands only at the end of a metric",
-            (Kind::Word, "or" | "OR") => "write `||`",
-            (Kind::Word, "not" | "NOT") => "write `!`",
-            (Kind::Sign(";"), _) => "declarations need no separator: remove it",
-            (Kind::Sign(":"), _) => "a definition is written `let name = expression`",
-            (Kind::Sign("{"), _) => "events are chosen by a condition: `count(cdn == \"C1\")`",
-            (Kind::Sign("*"), _) => "a star multiplies; all events of a column are `count(column)`",
-            (Kind::Word, word) => return habits::word(word, ""),
+            (TokenKind::Sign("="), _) => "`==` compares; `=` stands only behind the name of a definition",
+            (TokenKind::Sign("&"), _) | (TokenKind::Word, "and" | "AND") => "write `&&`",
+            (TokenKind::Sign("|"), _) => "write `||` for \"or\"; `| aggregate(...)` stands only at the end of a metric",
+            (TokenKind::Word, "or" | "OR") => "write `||`",
+            (TokenKind::Word, "not" | "NOT") => "write `!`",
+            (TokenKind::Sign(";"), _) => "declarations need no separator: remove it",
+            (TokenKind::Sign(":"), _) => "a definition is written `let name = expression`",
+            (TokenKind::Sign("{"), _) => "events are chosen by a condition: `count(cdn == \"C1\")`",
+            (TokenKind::Sign("*"), _) => "a star multiplies; all events of a column are `count(column)`",
+            (TokenKind::Word, word) => return habits::word(word, ""),
             _ => return None,
         };
         Some(help.to_owned())
@@ -301,7 +302,7 @@ impl<'a> Parser<'a> {
     fn recover(&mut self) {
         self.panicking = false;
         self.depth = 0;
-        while self.kind() != &Kind::End && !(self.nth(0).line_start && self.at_declaration()) {
+        while self.kind() != &TokenKind::End && !(self.nth(0).line_start && self.at_declaration()) {
             self.bump();
         }
     }
@@ -309,9 +310,9 @@ impl<'a> Parser<'a> {
     /// Whether a declaration begins here, rather than a name that is one of its words.
     fn at_declaration(&self) -> bool {
         DECLARATIONS.contains(&self.nth_word(0))
-            && self.nth(1).kind == Kind::Word
-            && (matches!(self.nth(2).kind, Kind::Sign("=" | "{"))
-                || self.nth_word(0) == "operator" && self.nth(2).kind == Kind::Sign("(")
+            && self.nth(1).kind == TokenKind::Word
+            && (matches!(self.nth(2).kind, TokenKind::Sign("=" | "{"))
+                || self.nth_word(0) == "operator" && self.nth(2).kind == TokenKind::Sign("(")
                 || self.nth_word(0) == "table" && self.nth_word(2) == "from")
     }
 
@@ -367,9 +368,9 @@ impl<'a> Parser<'a> {
     /// Whether a word, a name and `=` follow.
     fn is_definition(&self) -> bool {
         self.nth(0).line_start
-            && self.kind() == &Kind::Word
-            && self.nth(1).kind == Kind::Word
-            && matches!(self.nth(2).kind, Kind::Sign("=" | ":" | "-" | "."))
+            && self.kind() == &TokenKind::Word
+            && self.nth(1).kind == TokenKind::Word
+            && matches!(self.nth(2).kind, TokenKind::Sign("=" | ":" | "-" | "."))
     }
 
     fn definition(&mut self, start: Span) -> Option<Definition> {
@@ -385,7 +386,7 @@ impl<'a> Parser<'a> {
         let (aggregate, keep_spans) = if is_metric { self.pipe() } else { (None, false) };
         let goes_on =
             DECLARATIONS.contains(&self.nth_word(0)) || self.is_definition() && self.declaration_meant().is_some();
-        if !self.panicking && self.kind() != &Kind::End && !goes_on {
+        if !self.panicking && self.kind() != &TokenKind::End && !goes_on {
             self.expected("an operator or the next declaration");
         }
         // A name whose definition is broken is known all the same, or each use would be one more mistake.

@@ -15,16 +15,16 @@ pub(crate) struct Simple {
     /// How it is written.
     pub(crate) form: &'static str,
     /// What it takes, in order.
-    pub(crate) takes: &'static [Takes],
+    pub(crate) takes: &'static [SimpleInput],
     /// What it gives.
-    pub(crate) gives: Gives,
+    pub(crate) gives: SimpleResult,
     /// Its node over these timelines, with these lengths.
     pub(crate) makes: fn(&[NodeId], &[Time]) -> Op,
 }
 
 /// What such an operator takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Takes {
+pub(crate) enum SimpleInput {
     /// A `state<bool>`.
     Condition,
     /// A state of any type.
@@ -39,7 +39,7 @@ pub(crate) enum Takes {
 
 /// What such an operator gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Gives {
+pub(crate) enum SimpleResult {
     /// A state of truth values.
     State,
     /// A state of whatever type its input has.
@@ -59,7 +59,7 @@ impl PartialEq for Simple {
     }
 }
 
-use Takes::{Condition, Length, Matches, Occurrence, State};
+use SimpleInput::{Condition, Length, Matches, Occurrence, State};
 
 /// All of them.
 pub(crate) const SIMPLE: &[Simple] = &[
@@ -67,119 +67,119 @@ pub(crate) const SIMPLE: &[Simple] = &[
         names: &["has_existed"],
         form: "`has_existed(EVENT_OR_STATE)`",
         takes: &[Occurrence],
-        gives: Gives::State,
+        gives: SimpleResult::State,
         makes: |of, _| Op::HasExisted { of: of[0] },
     },
     Simple {
         names: &["held_for"],
         form: "`held_for(STATE, DURATION)`",
         takes: &[Condition, Length],
-        gives: Gives::State,
+        gives: SimpleResult::State,
         makes: |of, lengths| Op::HeldFor { of: of[0], length: lengths[0] },
     },
     Simple {
         names: &["since"],
         form: "`since(STATE, STATE)`",
         takes: &[Condition, Condition],
-        gives: Gives::State,
+        gives: SimpleResult::State,
         makes: |of, _| Op::Since { held: of[0], begun: of[1] },
     },
     Simple {
         names: &["delayed"],
         form: "`delayed(STATE_OR_NUMBER, DURATION)`",
         takes: &[State, Length],
-        gives: Gives::Value,
+        gives: SimpleResult::Value,
         makes: |of, lengths| Op::Delayed { of: of[0], length: lengths[0] },
     },
     Simple {
         names: &["duration_where"],
         form: "`duration_where(STATE)`",
         takes: &[Condition],
-        gives: Gives::Number,
+        gives: SimpleResult::Number,
         makes: |of, _| Op::DurationWhere { of: of[0] },
     },
     Simple {
         names: &["duration_in_cur_state", "duration_in_current_state"],
         form: "`duration_in_cur_state(STATE)`",
         takes: &[State],
-        gives: Gives::Number,
+        gives: SimpleResult::Number,
         makes: |of, _| Op::DurationInCurState { of: of[0] },
     },
     Simple {
         names: &["duration_of_previous_state", "duration_in_previous_state"],
         form: "`duration_of_previous_state(STATE)`",
         takes: &[State],
-        gives: Gives::Number,
+        gives: SimpleResult::Number,
         makes: |of, _| Op::DurationOfPreviousState { of: of[0] },
     },
     Simple {
         names: &["longest"],
         form: "`longest(STATE)`",
         takes: &[Condition],
-        gives: Gives::Number,
+        gives: SimpleResult::Number,
         makes: |of, _| Op::Longest { of: of[0] },
     },
     Simple {
         names: &["rise"],
         form: "`rise(STATE)`",
         takes: &[Condition],
-        gives: Gives::Events,
+        gives: SimpleResult::Events,
         makes: |of, _| Op::Rise { of: of[0] },
     },
     Simple {
         names: &["fall"],
         form: "`fall(STATE)`",
         takes: &[Condition],
-        gives: Gives::Events,
+        gives: SimpleResult::Events,
         makes: |of, _| Op::Fall { of: of[0] },
     },
     Simple {
         names: &["changes"],
         form: "`changes(STATE)`",
         takes: &[State],
-        gives: Gives::Events,
+        gives: SimpleResult::Events,
         makes: |of, _| Op::Changes { of: of[0] },
     },
     Simple {
         names: &["time_of"],
         form: "`time_of(EVENT)`",
         takes: &[Matches],
-        gives: Gives::Events,
+        gives: SimpleResult::Events,
         makes: |of, _| Op::TimeOf { event: of[0] },
     },
     Simple {
         names: &["followed_by"],
         form: "`followed_by(EVENT, EVENT, DURATION)`",
         takes: &[Matches, Matches, Length],
-        gives: Gives::Events,
+        gives: SimpleResult::Events,
         makes: |of, lengths| Op::FollowedBy { first: of[0], then: of[1], window: lengths[0] },
     },
     Simple {
         names: &["not_followed_by"],
         form: "`not_followed_by(EVENT, EVENT, DURATION)`",
         takes: &[Matches, Matches, Length],
-        gives: Gives::Events,
+        gives: SimpleResult::Events,
         makes: |of, lengths| Op::NotFollowedBy { first: of[0], then: of[1], window: lengths[0] },
     },
     Simple {
         names: &["count"],
         form: "`count(EVENT)`",
         takes: &[Matches],
-        gives: Gives::Steps,
+        gives: SimpleResult::Steps,
         makes: |of, _| Op::Count { of: of[0] },
     },
     Simple {
         names: &["count_within"],
         form: "`count_within(EVENT, DURATION)`",
         takes: &[Matches, Length],
-        gives: Gives::Steps,
+        gives: SimpleResult::Steps,
         makes: |of, lengths| Op::CountWithin { of: of[0], window: lengths[0] },
     },
     Simple {
         names: &["time_since"],
         form: "`time_since(EVENT_OR_STATE)`",
         takes: &[Occurrence],
-        gives: Gives::Number,
+        gives: SimpleResult::Number,
         makes: |of, _| Op::TimeSince { of: of[0] },
     },
 ];

@@ -52,7 +52,7 @@ pub struct Name {
 
 /// A whole program.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct File {
+pub struct ProgramSyntax {
     /// In the order of the text.
     pub items: Vec<Item>,
 }
@@ -80,7 +80,7 @@ pub struct TableItem {
     /// The name.
     pub name: Name,
     /// The file of its rows.
-    pub file: Text,
+    pub file: TextLiteral,
     /// Clauses and columns in the order of the text.
     pub clauses: Vec<Clause>,
     /// From `table` to its file.
@@ -205,9 +205,9 @@ pub enum ClauseKind {
     /// `csv delimiter ";" decimal ","`
     Csv {
         /// What stands between cells.
-        delimiter: Option<Text>,
+        delimiter: Option<TextLiteral>,
         /// What stands before the fraction of a number.
-        decimal: Option<Text>,
+        decimal: Option<TextLiteral>,
     },
     /// `from a in s until b`, of tables only.
     Valid {
@@ -248,15 +248,15 @@ pub enum TimeForm {
     /// `as "FORMAT" in "ZONE"`
     Format {
         /// As of `strptime`.
-        format: Text,
+        format: TextLiteral,
         /// The zone of times that say none.
-        zone: Option<Text>,
+        zone: Option<TextLiteral>,
     },
 }
 
 /// A text, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text {
+pub struct TextLiteral {
     /// What it says.
     pub text: String,
     /// Its place, quotes included.
@@ -312,7 +312,7 @@ pub enum ExprKind {
         /// As it is written.
         name: Name,
         /// In order.
-        arguments: Vec<Argument>,
+        arguments: Vec<SyntaxArgument>,
     },
     /// `table[a, b].column`
     Lookup {
@@ -373,11 +373,11 @@ impl Expr {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DuringClause {
     /// `"09:00-17:30"`
-    pub hours: Vec<Text>,
+    pub hours: Vec<TextLiteral>,
     /// `mon`, or `mon..fri`
     pub days: Vec<(Name, Option<Name>)>,
     /// The time zone, if one is said.
-    pub zone: Option<Text>,
+    pub zone: Option<TextLiteral>,
 }
 
 /// `every D in "ZONE" offset D`
@@ -386,7 +386,7 @@ pub struct EveryClause {
     /// How long a window is.
     pub length: WindowLength,
     /// The time zone, if one is said.
-    pub zone: Option<Text>,
+    pub zone: Option<TextLiteral>,
     /// How long after its usual beginning a window begins.
     pub offset: Option<Expr>,
 }
@@ -436,7 +436,7 @@ impl Sign {
 
 /// An argument, `ttl 5s` with its word.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Argument {
+pub struct SyntaxArgument {
     /// The word before it.
     pub word: Option<Name>,
     /// The argument.
@@ -458,7 +458,7 @@ pub enum Literal {
     /// Text.
     Text(String),
     /// A number without a unit.
-    Number(Number),
+    Number(NumberLiteral),
     /// Nanoseconds.
     Duration(Time),
     /// A truth value.
@@ -469,7 +469,7 @@ pub enum Literal {
 
 /// A constant number.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Number {
+pub struct NumberLiteral {
     /// Its value; `None` where 128 bits do not hold it.
     pub exact: Option<Rational>,
     /// The nearest float.

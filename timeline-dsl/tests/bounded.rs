@@ -5,7 +5,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use timeline_dsl::editor::{complete, hover};
-use timeline_dsl::{Defaults, Program, compile, compile_expression, format, render, render_json};
+use timeline_dsl::{Defaults, ProgramText, compile, compile_expression, format, render, render_json};
 
 struct Counting;
 
@@ -105,7 +105,7 @@ fn measured(f: impl FnOnce()) -> (usize, usize) {
 fn a_mebibyte_of_anything_takes_a_bounded_multiple_of_it() {
     let mut worst = (0, String::new());
     for (name, text) in texts() {
-        let program = Program { name: "p.tl".into(), text, ..Program::default() };
+        let program = ProgramText { name: "p.tl".into(), text, ..ProgramText::default() };
         let programs = std::slice::from_ref(&program);
         let middle = (0..=program.text.len() / 2).rev().find(|i| program.text.is_char_boundary(*i)).unwrap_or(0);
         let (peak, calls) = measured(|| {

@@ -37,7 +37,8 @@ impl Source for Script {
 fn plan() -> Plan {
     let text = "source a { key k  time t in s  lateness 5s  x: bool }\nsource b { key k  time t in s  y: bool }\n\
                 metric m = duration_where(latest(x) && latest(y))";
-    let program = timeline_dsl::Program { name: "p".into(), text: text.into(), ..timeline_dsl::Program::default() };
+    let program =
+        timeline_dsl::ProgramText { name: "p".into(), text: text.into(), ..timeline_dsl::ProgramText::default() };
     let mut compilation = timeline_dsl::compile(&[program]);
     assert!(compilation.is_ok(), "{:?}", compilation.diagnostics);
     assert_eq!(compilation.plans.len(), 1);

@@ -7,7 +7,7 @@ use timeline_core::incremental::{EvaluationOutput, Evaluator, Heap, PackedEvent,
 use timeline_core::plan::{OperatorFault, UserOperator};
 use timeline_core::reference::{self, NodeTimeline, whole};
 use timeline_core::{Field, Plan, Record, SECOND, Time, Type, Value};
-use timeline_dsl::{Declared, ModuleProblem, Program, compile_with};
+use timeline_dsl::{Declared, ModuleProblem, ProgramText, compile_with};
 
 const EWMA: &str = include_str!("../../../examples/user-operators/ewma.wat");
 
@@ -232,7 +232,7 @@ fn folder() -> (tempfile::TempDir, String) {
 }
 
 fn plan(name: &str, text: &str, operators: Operators) -> Plan {
-    let program = Program { name: name.into(), text: text.into(), ..Program::default() };
+    let program = ProgramText { name: name.into(), text: text.into(), ..ProgramText::default() };
     let mut found = compile_with(&[program], &operators);
     assert!(found.is_ok(), "{:?}", found.diagnostics);
     found.plans.remove(0)
@@ -248,7 +248,7 @@ fn a_deployed_program_carries_its_modules() {
     assert_eq!(plan("elsewhere", &whole, Operators::Deployed), local);
     assert!(carry(&name, PROGRAM).is_err());
     // A processor opens no file that a text names.
-    let program = Program { name, text: PROGRAM.into(), ..Program::default() };
+    let program = ProgramText { name, text: PROGRAM.into(), ..ProgramText::default() };
     let codes: Vec<&str> = compile_with(&[program], &Operators::Deployed).diagnostics.iter().map(|d| d.code).collect();
     assert_eq!(codes, ["TL0401", "TL0401"]);
 }

@@ -49,7 +49,7 @@ pub(super) fn changed(known: &[ZoneRules]) -> Vec<String> {
 mod tests {
     use super::{changed, of};
     use timeline_core::SECOND;
-    use timeline_dsl::{Program, compile};
+    use timeline_dsl::{ProgramText, compile};
 
     #[test]
     fn rules_that_are_others_are_said_and_no_others() {
@@ -57,7 +57,7 @@ mod tests {
                     metric a = duration_where(latest(b)) every 1d in \"Europe/Berlin\"\n\
                     metric c = duration_where(latest(b) && during(\"09:00-17:00\", in \"America/New_York\")) every 1d\n\
                     metric d = duration_where(latest(b) && during(\"09:00-12:00\", in \"Europe/Berlin\"))";
-        let mut compilation = compile(&[Program { name: "p".into(), text: text.into(), ..Program::default() }]);
+        let mut compilation = compile(&[ProgramText { name: "p".into(), text: text.into(), ..ProgramText::default() }]);
         let plan = compilation.plans.remove(0);
         assert!(of(&plan, None).is_empty());
         let mut rules = of(&plan, Some(1_700_000_000 * SECOND));

@@ -15,10 +15,10 @@ use std::sync::Arc;
 use timeline_core::incremental::{ConcurrencyTurns, Dimensions, Share, TimelineValue};
 use timeline_core::plan::Plan;
 use timeline_core::{Linear, Value};
-use timeline_dsl::{Program, compile};
+use timeline_dsl::{ProgramText, compile};
 
 fn plan(text: &str) -> Arc<Plan> {
-    let program = Program { name: "p".into(), text: text.into(), ..Program::default() };
+    let program = ProgramText { name: "p".into(), text: text.into(), ..ProgramText::default() };
     Arc::new(compile(&[program]).plans.remove(0))
 }
 

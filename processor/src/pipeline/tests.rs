@@ -7,13 +7,13 @@ use event_feeder::{Block, Payload, Position};
 use std::sync::Arc;
 use timeline_core::SECOND;
 use timeline_core::plan::Plan;
-use timeline_dsl::{Program, compile};
+use timeline_dsl::{ProgramText, compile};
 
 const PROGRAM: &str = "source s { key k  time t in s  lateness 2s  end after 10s  b: bool }
 metric m = duration_where(latest(b))";
 
 fn plan() -> Arc<Plan> {
-    let programs = [Program { name: "p.tl".into(), text: PROGRAM.into(), ..Program::default() }];
+    let programs = [ProgramText { name: "p.tl".into(), text: PROGRAM.into(), ..ProgramText::default() }];
     Arc::new(compile(&programs).plans.remove(0))
 }
 

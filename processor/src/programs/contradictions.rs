@@ -6,12 +6,12 @@ use crate::outputs::of_outputs;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use timeline_core::plan::Plan;
-use timeline_dsl::{Diagnostic, Note, Program, Severity, outline, render};
+use timeline_dsl::{Diagnostic, DiagnosticNote, ProgramText, Severity, outline, render};
 
 impl DeployedPrograms {
     /// Both definitions of names that programs define otherwise than the deployed ones, for people.
     pub fn differences(&self, texts: &[(String, String)], names: &BTreeMap<String, DeployOutcome>) -> String {
-        let mut programs: Vec<Program> = texts.iter().map(|(name, text)| program(&deployed(name, text))).collect();
+        let mut programs: Vec<ProgramText> = texts.iter().map(|(name, text)| program(&deployed(name, text))).collect();
         let mut found = vec![];
         for (name, outcome) in names {
             let DeployOutcome::Replaced(..) = outcome else { continue };
@@ -36,7 +36,7 @@ impl DeployedPrograms {
                 file: new,
                 span: place(new),
                 label: "defined differently here".into(),
-                notes: vec![Note { file: old, span: place(old), text: "as it is deployed".into() }],
+                notes: vec![DiagnosticNote { file: old, span: place(old), text: "as it is deployed".into() }],
                 help: Some(format!(
                     "what it speaks of counts, too; `timeline deploy {}` puts this one in its place, and the rows of the old one stay",
                     texts[new].0

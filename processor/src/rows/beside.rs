@@ -118,7 +118,7 @@ mod tests {
     use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
     use arrow::datatypes::{DataType, Float64Type};
     use std::sync::Arc;
-    use timeline_dsl::{Program, compile};
+    use timeline_dsl::{ProgramText, compile};
 
     const PROGRAM: &str = "source s { key k  time t in s  rate: float, tries: int, ok: bool, zone: string, a: bool }
 metric m = duration_where(latest(a)) split by latest(tries), latest(rate) > 2 as fast every 1m with rate = latest(rate)
@@ -128,7 +128,7 @@ alert  on = latest(a) with paid = latest(rate), zone = latest(zone), ok = latest
 
     #[test]
     fn what_stands_beside_rows_has_the_type_of_what_it_shows() {
-        let program = Program { name: "p.tl".into(), text: PROGRAM.into(), ..Program::default() };
+        let program = ProgramText { name: "p.tl".into(), text: PROGRAM.into(), ..ProgramText::default() };
         let plan = compile(&[program]).plans.remove(0);
         let said = |all: Vec<(String, DataType)>| {
             all.iter().map(|(name, ty)| format!("{name}: {ty}")).collect::<Vec<_>>().join(", ")

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use timeline_core::SECOND;
 use timeline_core::plan::{NodeId, Op, Plan};
 use timeline_dsl::catalogue::{EXAMPLE_SOURCE, supported};
-use timeline_dsl::{Program, compile_with};
+use timeline_dsl::{ProgramText, compile_with};
 
 /// An operator of the catalogue, a metric, events (`TIME column=value`), the instant to ask about, the operator whose timer
 /// made the change, and the second of the event that had set it; none of what the clock does.
@@ -210,7 +210,7 @@ fn plan(metric: &str) -> Arc<Plan> {
     let rows = table_address("tariff.csv", "state,since,price\na,0,1\na,5,2\n");
     let table = format!("table tariff from \"{rows}\" {{ key state  from since in s  price: float }}\n");
     let text = format!("{EXAMPLE_SOURCE}{table}metric m = {metric}");
-    let program = Program { name: "p".into(), text, ..Program::default() };
+    let program = ProgramText { name: "p".into(), text, ..ProgramText::default() };
     let mut compilation = compile_with(&[program], &Operators::Local);
     assert!(compilation.is_ok(), "{metric}: {:?}", compilation.diagnostics);
     Arc::new(compilation.plans.remove(0))

@@ -156,10 +156,10 @@ mod tests {
     fn plan() -> Plan {
         let text = "source s { key k  time t in s  b: bool }\n\
                     metric m = duration_where(latest(b)) every 1m | aggregate(group_by(every), count, sum)";
-        let compilation = timeline_dsl::compile(&[timeline_dsl::Program {
+        let compilation = timeline_dsl::compile(&[timeline_dsl::ProgramText {
             name: "p.tl".into(),
             text: text.into(),
-            ..timeline_dsl::Program::default()
+            ..timeline_dsl::ProgramText::default()
         }]);
         compilation.plans[0].clone()
     }

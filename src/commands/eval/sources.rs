@@ -12,7 +12,7 @@ use processor::batch::Evaluation;
 use std::io::{self, Read, stdin as standard_input};
 use std::sync::Arc;
 use timeline_core::plan::{Csv, Plan, TimeUnit};
-use timeline_dsl::{Defaults, Program, is_expression};
+use timeline_dsl::{Defaults, ProgramText, is_expression};
 
 /// Standard input, if some input is it.
 #[derive(Default)]
@@ -58,7 +58,7 @@ fn unread(error: &io::Error) -> Error {
 
 /// The plans of a program, one for each source.
 pub(super) fn plans(
-    program: &Program,
+    program: &ProgramText,
     key: Option<&str>,
     time: Option<&str>,
     csv: Csv,
@@ -95,7 +95,7 @@ pub(super) fn patient(plan: &Plan, evaluation: &Evaluation) -> Option<Plan> {
 }
 
 fn expression(
-    program: &Program,
+    program: &ProgramText,
     key: Option<&str>,
     time: Option<&str>,
     csv: Csv,

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use std::collections::HashMap;
 use timeline_dsl::editor::{self, CompletionKind};
-use timeline_dsl::{Program, Severity, format};
+use timeline_dsl::{ProgramText, Severity, format};
 
 /// The open documents.
 #[derive(Default)]
@@ -137,13 +137,13 @@ fn published(uri: Uri, diagnostics: Vec<Diagnostic>, version: Option<i32>) -> No
 
 /// What the compiler has to say.
 fn diagnostics(document: &Document, uri: &Uri) -> Vec<Diagnostic> {
-    let program = Program { name: uri.as_str().to_owned(), text: document.text.clone(), ..Program::default() };
+    let program = ProgramText { name: uri.as_str().to_owned(), text: document.text.clone(), ..ProgramText::default() };
     let found = program::compilation(&program, &program::placeholders()).diagnostics;
     let severity = |severity| match severity {
         Severity::Error => DiagnosticSeverity::ERROR,
         Severity::Warning => DiagnosticSeverity::WARNING,
     };
-    let note = |note: &timeline_dsl::Note| DiagnosticRelatedInformation {
+    let note = |note: &timeline_dsl::DiagnosticNote| DiagnosticRelatedInformation {
         location: Location { uri: uri.clone(), range: document.range(note.span.clone()) },
         message: note.text.clone(),
     };

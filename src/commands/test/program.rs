@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use timeline_core::plan::{LookupTable, Metric, Plan, TimelineKind, UserOperator};
 use timeline_dsl::{
-    Declared, DeclaredTable, Diagnostic, ModuleError, Modules, Outline, Program, TableError, compile_with,
+    Declared, DeclaredTable, Diagnostic, ModuleError, Modules, Outline, ProgramText, TableError, compile_with,
     is_expression, outline, render,
 };
 
@@ -85,7 +85,7 @@ impl Text {
             combined.push_str(section.expression);
             parts.push((start..combined.len(), section.offset));
         }
-        let program = Program { name: name.to_owned(), text: combined, ..Program::default() };
+        let program = ProgramText { name: name.to_owned(), text: combined, ..ProgramText::default() };
         let compilation = compile_with(&[program], &InTest(&test.tables));
         if compilation.is_ok() && !compilation.plans.is_empty() {
             let plans = compilation.plans.into_iter().map(Arc::new).collect();
@@ -93,9 +93,9 @@ impl Text {
         }
         let mut programs = vec![];
         if let Some(file) = &self.file {
-            programs.push(Program { name: file.clone(), text: self.text.clone(), ..Program::default() });
+            programs.push(ProgramText { name: file.clone(), text: self.text.clone(), ..ProgramText::default() });
         }
-        programs.push(Program { name: test.name.to_owned(), text: test.text.to_owned(), ..Program::default() });
+        programs.push(ProgramText { name: test.name.to_owned(), text: test.text.to_owned(), ..ProgramText::default() });
         let place = |span: &mut Range<usize>| {
             let part = parts.iter().rev().find(|(range, _)| span.start >= range.start);
             let (file, offset, most) = match part {

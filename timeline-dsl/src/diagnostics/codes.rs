@@ -7,7 +7,7 @@
 
 /// A code and its title.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Code {
+pub struct DiagnosticCode {
     /// `TL0001`.
     pub name: &'static str,
     /// What it means, as the title of its section.
@@ -16,10 +16,10 @@ pub struct Code {
 
 macro_rules! codes {
     ($($constant:ident = $name:literal, $title:literal;)*) => {
-        $(pub(crate) const $constant: Code = Code { name: $name, title: $title };)*
+        $(pub(crate) const $constant: DiagnosticCode = DiagnosticCode { name: $name, title: $title };)*
 
         /// Every code, in order.
-        pub const ALL: &[Code] = &[$($constant),*];
+        pub const ALL: &[DiagnosticCode] = &[$($constant),*];
     };
 }
 

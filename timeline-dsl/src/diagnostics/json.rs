@@ -2,14 +2,14 @@
 
 use super::Diagnostic;
 use super::render::SourceLine;
-use crate::Program;
+use crate::ProgramText;
 use std::ops::Range;
 
 /// All diagnostics as one JSON array.
 ///
 /// Each has `code`, `severity`, `message`, `file`, `line` and `column` (from 1, columns in characters), `start` and
 /// `end` (bytes), `label`, `notes` (`file`, `line`, `column`, `start`, `end`, `text`) and `help` (text or null).
-pub fn render_json(diagnostics: &[Diagnostic], programs: &[Program]) -> String {
+pub fn render_json(diagnostics: &[Diagnostic], programs: &[ProgramText]) -> String {
     let items: Vec<String> = diagnostics
         .iter()
         .map(|d| {
@@ -33,7 +33,7 @@ pub fn render_json(diagnostics: &[Diagnostic], programs: &[Program]) -> String {
     format!("[{}]\n", items.join(","))
 }
 
-fn place(programs: &[Program], file: usize, span: &Range<usize>) -> String {
+fn place(programs: &[ProgramText], file: usize, span: &Range<usize>) -> String {
     let at = SourceLine::of(programs, file, span);
     format!(
         "\"file\":{},\"line\":{},\"column\":{},\"start\":{},\"end\":{}",

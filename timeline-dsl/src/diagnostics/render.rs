@@ -2,7 +2,7 @@
 
 use super::width;
 use super::{Diagnostic, Severity};
-use crate::Program;
+use crate::ProgramText;
 use std::fmt::Write;
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use std::ops::Range;
 const LINE_MAX: usize = 160;
 
 /// All diagnostics for people, in the manner of `rustc`.
-pub fn render(diagnostics: &[Diagnostic], programs: &[Program], color: bool) -> String {
+pub fn render(diagnostics: &[Diagnostic], programs: &[ProgramText], color: bool) -> String {
     let paint = Paint { color };
     let mut out = String::new();
     for d in diagnostics {
@@ -59,7 +59,7 @@ pub(super) struct SourceLine<'a> {
 }
 
 impl<'a> SourceLine<'a> {
-    pub(super) fn of(programs: &'a [Program], file: usize, span: &Range<usize>) -> Self {
+    pub(super) fn of(programs: &'a [ProgramText], file: usize, span: &Range<usize>) -> Self {
         let (name, text) = programs.get(file).map_or(("?", ""), |p| (p.name.as_str(), p.text.as_str()));
         let start = floor(text, span.start);
         let line_start = text[..start].rfind('\n').map_or(0, |i| i + 1);
@@ -143,7 +143,7 @@ mod tests {
         let at = |what: &str| text.find(what).unwrap();
         let found = [at("\"data")..at("  oops"), at("oops")..text.len()]
             .map(|span| Diagnostic::error(codes::SYNTAX, 0, span, "wrong"));
-        let program = Program { name: "p.tl".into(), text: text.clone(), ..Program::default() };
+        let program = ProgramText { name: "p.tl".into(), text: text.clone(), ..ProgramText::default() };
         let shown = render(&found, &[program], false);
         assert!(!shown.contains("AAABAGFz") && shown.contains("base64,AGFzbQEA…"), "{shown}");
         let lines: Vec<&str> = shown.lines().collect();

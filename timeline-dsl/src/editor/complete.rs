@@ -1,8 +1,8 @@
 //! What could stand at a place.
 
-use super::{Braces, Tokens};
+use super::{Braces, TokenizedText};
 use crate::catalogue::{self, Operator};
-use crate::lexer::Kind;
+use crate::lexer::TokenKind;
 use crate::outline::{OperatorOutline, Outline, outline};
 use timeline_core::Type;
 
@@ -75,16 +75,15 @@ const FUNCTIONS: [&str; 10] = ["count", "sum", "avg", "min", "max", "p95", "dist
 
 /// What could stand at that byte, the most likely first; the word that stands there already is not looked at.
 pub fn complete(text: &str, at: usize) -> Vec<Completion> {
-    let tokens = Tokens::of(text);
+    let tokens = TokenizedText::of(text);
     let mut count = tokens.before(at);
     // The word that is being written ends at the place.
     if count > 0 && tokens.is_word(count - 1) && tokens.all[count - 1].span.range().end == at {
         count -= 1;
     }
-    let inside = tokens
-        .all
-        .get(count)
-        .is_some_and(|t| matches!(t.kind, Kind::Literal(_)) && t.span.range().start < at && at < t.span.range().end);
+    let inside = tokens.all.get(count).is_some_and(|t| {
+        matches!(t.kind, TokenKind::Literal(_)) && t.span.range().start < at && at < t.span.range().end
+    });
     if inside || in_comment(text, at) {
         return vec![];
     }
@@ -102,7 +101,7 @@ fn in_comment(text: &str, at: usize) -> bool {
 }
 
 struct Cursor<'a> {
-    tokens: &'a Tokens<'a>,
+    tokens: &'a TokenizedText<'a>,
     /// Tokens before the place.
     count: usize,
     outline: Outline,
@@ -164,7 +163,7 @@ impl Cursor<'_> {
             .rev()
             .find(|i| DECLARATIONS.iter().any(|(word, _)| *word == self.tokens.text(*i)) && self.tokens.is_word(i + 1));
         let has_equals = item_at.is_some_and(|i| i + 2 < self.count && self.tokens.text(i + 2) == "=");
-        let begins_line = self.tokens.all.get(self.count).is_none_or(|t| t.line_start || t.kind == Kind::End);
+        let begins_line = self.tokens.all.get(self.count).is_none_or(|t| t.line_start || t.kind == TokenKind::End);
         let declarations = || DECLARATIONS.iter().map(|(name, help)| word(name, help));
         let before = self.count.checked_sub(1).and_then(|i| self.tokens.all.get(i));
         if DECLARATIONS.iter().any(|(word, _)| *word == self.back(1)) && before.is_some_and(|t| t.line_start) {
@@ -252,10 +251,10 @@ impl Cursor<'_> {
     fn ends_operand(&self) -> bool {
         let Some(last) = self.count.checked_sub(1).and_then(|i| self.tokens.all.get(i)) else { return false };
         match &last.kind {
-            Kind::Word => !["last", "by", "ttl", "where", "as", "cap"].contains(&self.back(1)),
-            Kind::Literal(_) | Kind::Calendar(..) => true,
-            Kind::Sign(sign) => matches!(*sign, ")" | "]"),
-            Kind::Bad | Kind::End => false,
+            TokenKind::Word => !["last", "by", "ttl", "where", "as", "cap"].contains(&self.back(1)),
+            TokenKind::Literal(_) | TokenKind::Calendar(..) => true,
+            TokenKind::Sign(sign) => matches!(*sign, ")" | "]"),
+            TokenKind::Bad | TokenKind::End => false,
         }
     }
 

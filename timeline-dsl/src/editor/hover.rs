@@ -1,9 +1,9 @@
 //! What stands at a place.
 
-use super::{Braces, Tokens};
+use super::{Braces, TokenizedText};
 use crate::catalogue;
-use crate::compile::{Program, observe};
-use crate::lexer::Kind;
+use crate::compile::{ProgramText, observe};
+use crate::lexer::TokenKind;
 use crate::outline::{Outline, outline};
 use std::fmt::Write;
 use std::ops::Range;
@@ -19,8 +19,8 @@ pub struct Hover {
 
 /// What stands at that byte; `None` where there is nothing to say.
 pub fn hover(text: &str, at: usize) -> Option<Hover> {
-    let tokens = Tokens::of(text);
-    let i = tokens.all.iter().position(|t| t.span.range().contains(&at) && t.kind != Kind::End)?;
+    let tokens = TokenizedText::of(text);
+    let i = tokens.all.iter().position(|t| t.span.range().contains(&at) && t.kind != TokenKind::End)?;
     let span = tokens.all[i].span.range();
     let outline = outline(text);
     if let Some(braces) = tokens.braces_around(i + 1) {
@@ -33,7 +33,7 @@ pub fn hover(text: &str, at: usize) -> Option<Hover> {
         Some(definition) => definition.value.range(),
         None => span.clone(),
     };
-    let seen = observe(&Program { text: text.to_owned(), ..Program::default() });
+    let seen = observe(&ProgramText { text: text.to_owned(), ..ProgramText::default() });
     let covers = |range: &Range<usize>| range.start <= around.start && around.end <= range.end;
     let within = |range: &Range<usize>| defined.is_some() && around.start <= range.start && range.end <= around.end;
     let expression = seen
@@ -79,7 +79,7 @@ fn operator(written: &str) -> Option<&'static catalogue::Operator> {
 }
 
 /// Whether the word belongs to a clause and is no name.
-fn is_clause(tokens: &Tokens<'_>, i: usize) -> bool {
+fn is_clause(tokens: &TokenizedText<'_>, i: usize) -> bool {
     let pair =
         |i: usize| [("over", "last"), ("split", "by"), ("scope", "by")].contains(&(tokens.text(i), tokens.text(i + 1)));
     pair(i) || (i > 0 && pair(i - 1))
@@ -118,7 +118,7 @@ fn cut(text: &str) -> String {
 }
 
 /// A clause or a column of a source or a table.
-fn in_braces(tokens: &Tokens<'_>, i: usize, outline: &Outline, braces: Braces) -> Option<Hover> {
+fn in_braces(tokens: &TokenizedText<'_>, i: usize, outline: &Outline, braces: Braces) -> Option<Hover> {
     let span = tokens.all[i].span.range();
     let of_sources = outline.sources.iter().flat_map(|s| &s.columns);
     let column =

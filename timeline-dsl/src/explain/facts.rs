@@ -1,6 +1,6 @@
 //! What is said of each node, in whatever form.
 
-use super::Sizes;
+use super::SessionSize;
 use super::operator::{label, operator_text, picture, shown_text};
 use super::outputs::outputs;
 use timeline_core::Plan;
@@ -39,7 +39,7 @@ pub(crate) struct NodeFacts {
 }
 
 impl PlanFacts {
-    pub(crate) fn of(plan: &Plan, sizes: &Sizes) -> PlanFacts {
+    pub(crate) fn of(plan: &Plan, sizes: &SessionSize) -> PlanFacts {
         let mut readers = vec![0; plan.nodes.len()];
         for (_, node) in plan.iter() {
             node.op.inputs().iter().for_each(|id| readers[id.index()] += 1);

@@ -6,7 +6,7 @@ use timeline_core::Plan;
 use timeline_core::plan::{Aggregate, AggregateFunction, AggregateMembers, Beside, EndRule, GroupOf, NodeId};
 
 /// Something that reads nodes and is no node.
-pub(super) struct Output {
+pub(super) struct OutputEdge {
     /// `end`, `metric` or `alert`.
     pub(super) what: &'static str,
     /// Empty for the end rule.
@@ -18,7 +18,7 @@ pub(super) struct Output {
 }
 
 /// All of a plan, the end rule last.
-pub(super) fn outputs(plan: &Plan) -> Vec<Output> {
+pub(super) fn outputs(plan: &Plan) -> Vec<OutputEdge> {
     let mut all = vec![];
     for metric in &plan.metrics {
         let mut roots = vec![metric.root];
@@ -38,15 +38,15 @@ pub(super) fn outputs(plan: &Plan) -> Vec<Output> {
             GroupOf::State(id) => Some(id),
             GroupOf::Dimension(_) | GroupOf::Window(_) => None,
         }));
-        all.push(Output { what: "metric", name: metric.name.clone(), rest: rest.join("  "), roots });
+        all.push(OutputEdge { what: "metric", name: metric.name.clone(), rest: rest.join("  "), roots });
     }
     for alert in &plan.alerts {
         let roots = std::iter::once(alert.root).chain(alert.with.iter().map(|beside| beside.of)).collect();
         let rest = with_text(&alert.with).unwrap_or_default();
-        all.push(Output { what: "alert", name: alert.name.clone(), rest, roots });
+        all.push(OutputEdge { what: "alert", name: alert.name.clone(), rest, roots });
     }
     if let Some(when) = plan.end.when {
-        all.push(Output { what: "end", name: String::new(), rest: "of a session".into(), roots: vec![when] });
+        all.push(OutputEdge { what: "end", name: String::new(), rest: "of a session".into(), roots: vec![when] });
     }
     all
 }

@@ -15,7 +15,7 @@ const MARGIN: usize = 20;
 const MAX_LABEL: usize = 36;
 
 /// A box of the picture.
-struct Shape {
+struct PictureBox {
     level: usize,
     row: usize,
     lines: [String; 2],
@@ -62,13 +62,14 @@ pub(super) fn text(plan: &Plan, facts: &PlanFacts) -> String {
     out
 }
 
-fn shapes(plan: &Plan, facts: &PlanFacts) -> Vec<Shape> {
-    let mut shapes: Vec<Shape> = vec![];
+fn shapes(plan: &Plan, facts: &PlanFacts) -> Vec<PictureBox> {
+    let mut shapes: Vec<PictureBox> = vec![];
     let mut shape_of: Vec<Option<usize>> = vec![None; plan.nodes.len()];
     let inputs_of = |ids: &[NodeId], shape_of: &[Option<usize>]| -> Vec<usize> {
         ids.iter().filter_map(|id| shape_of[id.index()]).collect()
     };
-    let level = |inputs: &[usize], shapes: &[Shape]| inputs.iter().map(|i| shapes[*i].level + 1).max().unwrap_or(0);
+    let level =
+        |inputs: &[usize], shapes: &[PictureBox]| inputs.iter().map(|i| shapes[*i].level + 1).max().unwrap_or(0);
     for (id, node) in plan.iter().filter(|(_, node)| !node.op.is_constant()) {
         let about = facts.node(id);
         let inputs = inputs_of(&node.op.inputs(), &shape_of);
@@ -82,19 +83,19 @@ fn shapes(plan: &Plan, facts: &PlanFacts) -> Vec<Shape> {
         shape_of[id.index()] = Some(shapes.len());
         let lines = [format!("{id} {}", about.picture), second];
         let fill = if about.role == "LEAF" { "#e3f0e3" } else { "#f6f6f6" };
-        shapes.push(Shape { level: level(&inputs, &shapes), row: 0, lines, fill, inputs });
+        shapes.push(PictureBox { level: level(&inputs, &shapes), row: 0, lines, fill, inputs });
     }
     let last = shapes.iter().map(|s| s.level + 1).max().unwrap_or(0);
     for output in outputs(plan) {
         let inputs = inputs_of(&output.roots, &shape_of);
         let lines = [format!("{} {}", output.what, output.name), output.rest];
-        shapes.push(Shape { level: last, row: 0, lines, fill: "#dce8f7", inputs });
+        shapes.push(PictureBox { level: last, row: 0, lines, fill: "#dce8f7", inputs });
     }
     shapes
 }
 
 /// Rows within each level, beside the mean of what each box reads.
-fn place(shapes: &mut [Shape]) {
+fn place(shapes: &mut [PictureBox]) {
     let levels = shapes.iter().map(|s| s.level + 1).max().unwrap_or(0);
     let mut members: Vec<Vec<usize>> = vec![vec![]; levels];
     for (i, shape) in shapes.iter().enumerate() {
@@ -119,7 +120,7 @@ fn place(shapes: &mut [Shape]) {
     }
 }
 
-fn corner(shape: &Shape) -> (usize, usize) {
+fn corner(shape: &PictureBox) -> (usize, usize) {
     (MARGIN + shape.level * COLUMN, MARGIN + shape.row * ROW)
 }
 

@@ -96,7 +96,7 @@ fn csv_text(csv: Csv) -> Option<String> {
 }
 
 /// The tree part of a line, and the facts beside it.
-type Line = (String, String);
+type TreeLine = (String, String);
 
 struct Trees<'a> {
     plan: &'a Plan,
@@ -106,7 +106,7 @@ struct Trees<'a> {
 }
 
 impl Trees<'_> {
-    fn draw(&mut self, id: NodeId, indent: &str, last: bool, depth: usize, lines: &mut Vec<Line>) {
+    fn draw(&mut self, id: NodeId, indent: &str, last: bool, depth: usize, lines: &mut Vec<TreeLine>) {
         let node = self.facts.node(id);
         let corner = if last { "└─ " } else { "├─ " };
         if self.drawn[id.index()] {
@@ -145,7 +145,7 @@ fn cut(text: &str, room: usize) -> String {
     }
 }
 
-fn write_lines(lines: &[Line], out: &mut String) {
+fn write_lines(lines: &[TreeLine], out: &mut String) {
     let width = lines.iter().map(|(tree, _)| tree.chars().count()).max().unwrap_or(0).min(MAX_COLUMN);
     for (tree, about) in lines {
         let pad = width.saturating_sub(tree.chars().count());

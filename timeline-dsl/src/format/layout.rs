@@ -1,6 +1,6 @@
 //! Pieces to lines.
 
-use super::pieces::{Piece, What};
+use super::pieces::{FormatPiece, PieceRole};
 use crate::diagnostics::width;
 
 /// Words behind which a bracket opens no call.
@@ -15,20 +15,20 @@ const BEFORE_SIGNED: [&str; 9] = ["last", "after", "ttl", "where", "by", "every"
 /// Blanks by which the body of a source is indented, and what goes on where nothing says how far.
 const INDENT: usize = 2;
 
-pub(super) struct Layout<'p, 't> {
-    pieces: &'p [Piece<'t>],
+pub(super) struct FormatLayout<'p, 't> {
+    pieces: &'p [FormatPiece<'t>],
     out: String,
     /// Columns of the line so far.
     column: usize,
     /// Blanks that it begins with.
     indent: usize,
     line: usize,
-    places: Vec<Extent>,
+    places: Vec<PieceExtent>,
 }
 
 /// Where a piece came to stand.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Extent {
+pub(super) struct PieceExtent {
     pub(super) line: usize,
     /// Its first column.
     pub(super) start: usize,
@@ -38,33 +38,33 @@ pub(super) struct Extent {
 
 /// A bracket that is open.
 #[derive(Clone, Copy)]
-struct Open {
+struct OpenBracket {
     /// Where lines inside of it begin.
     inside: usize,
     /// Where a line begins with which it closes.
     closing: usize,
 }
 
-impl<'p, 't> Layout<'p, 't> {
-    pub(super) fn new(pieces: &'p [Piece<'t>]) -> Self {
-        let places = vec![Extent::default(); pieces.len()];
-        Layout { pieces, out: String::new(), column: 0, indent: 0, line: 0, places }
+impl<'p, 't> FormatLayout<'p, 't> {
+    pub(super) fn new(pieces: &'p [FormatPiece<'t>]) -> Self {
+        let places = vec![PieceExtent::default(); pieces.len()];
+        FormatLayout { pieces, out: String::new(), column: 0, indent: 0, line: 0, places }
     }
 
     /// The text, and where each piece stands in it.
-    pub(super) fn text(mut self) -> (String, Vec<Extent>) {
+    pub(super) fn text(mut self) -> (String, Vec<PieceExtent>) {
         let mut at = 0;
         while at < self.pieces.len() {
             let piece = self.pieces[at];
             match (piece.what, piece.text) {
-                (What::Comment, _) => {
+                (PieceRole::Comment, _) => {
                     self.begin(at, 0);
                     self.put_piece(at);
                     at += 1;
                 }
-                (What::Item, "source" | "table") => at = self.source(at),
-                (What::Item, "operator") => at = self.operator(at),
-                (What::Item, _) => at = self.definitions(at),
+                (PieceRole::Item, "source" | "table") => at = self.source(at),
+                (PieceRole::Item, "operator") => at = self.operator(at),
+                (PieceRole::Item, _) => at = self.definitions(at),
                 // A bare expression.
                 _ => at = self.expression(at, 0, 0, self.pieces.len()),
             }
@@ -97,7 +97,7 @@ impl<'p, 't> Layout<'p, 't> {
     fn put_piece(&mut self, at: usize) {
         let start = self.column;
         self.put(self.pieces[at].text);
-        self.places[at] = Extent { line: self.line, start, end: self.column };
+        self.places[at] = PieceExtent { line: self.line, start, end: self.column };
     }
 
     fn blank(&mut self, n: usize) {
@@ -108,8 +108,8 @@ impl<'p, 't> Layout<'p, 't> {
     /// The first piece behind `at` that begins a declaration, with the comments on lines of their own before it.
     fn item_end(&self, at: usize) -> usize {
         let next =
-            (at + 1..self.pieces.len()).find(|i| self.pieces[*i].what == What::Item).unwrap_or(self.pieces.len());
-        let is_between = |i: &usize| self.pieces[*i].what == What::Comment && self.pieces[*i].lines > 0;
+            (at + 1..self.pieces.len()).find(|i| self.pieces[*i].what == PieceRole::Item).unwrap_or(self.pieces.len());
+        let is_between = |i: &usize| self.pieces[*i].what == PieceRole::Comment && self.pieces[*i].lines > 0;
         let mut end = next;
         while end > at + 1 && is_between(&(end - 1)) {
             end -= 1;
@@ -122,12 +122,12 @@ impl<'p, 't> Layout<'p, 't> {
         let mut group = vec![];
         let mut at = first;
         while at < self.pieces.len()
-            && self.pieces[at].what == What::Item
+            && self.pieces[at].what == PieceRole::Item
             && !matches!(self.pieces[at].text, "source" | "table" | "operator")
         {
             let end = self.item_end(at);
             // Line breaks before the `=` do not stay; a comment there does, and leaves nothing to align.
-            let has_head = self.pieces[at..end.min(at + 3)].iter().all(|piece| piece.what != What::Comment);
+            let has_head = self.pieces[at..end.min(at + 3)].iter().all(|piece| piece.what != PieceRole::Comment);
             let is_one_line = has_head && (at + 3..end).all(|i| self.pieces[i].lines == 0);
             let follows = group.is_empty() || self.pieces[at].lines <= 1;
             if !follows || (!is_one_line && !group.is_empty()) {
@@ -144,7 +144,7 @@ impl<'p, 't> Layout<'p, 't> {
         let (word, name) = (widest(0), widest(1));
         for (at, end) in group {
             self.begin(at, 0);
-            if self.pieces[at..end.min(at + 3)].iter().any(|piece| piece.what == What::Comment) {
+            if self.pieces[at..end.min(at + 3)].iter().any(|piece| piece.what == PieceRole::Comment) {
                 self.put_piece(at);
                 self.expression(at + 1, INDENT, INDENT, end);
                 continue;
@@ -172,12 +172,12 @@ impl<'p, 't> Layout<'p, 't> {
     fn expression(&mut self, first: usize, pipe: usize, inside: usize, end: usize) -> usize {
         let is_whole = self.column == 0;
         // Where the expression begins a line of its own, nothing aligns with the name.
-        let hangs = !is_whole && self.pieces.get(first).is_some_and(|p| p.lines > 0 || p.what == What::Comment);
+        let hangs = !is_whole && self.pieces.get(first).is_some_and(|p| p.lines > 0 || p.what == PieceRole::Comment);
         let (pipe, inside) = if hangs { (INDENT, INDENT) } else { (pipe, inside) };
-        let mut open: Vec<Open> = vec![];
+        let mut open: Vec<OpenBracket> = vec![];
         for at in first..end {
             let piece = self.pieces[at];
-            let after_comment = at > 0 && self.pieces[at - 1].what == What::Comment;
+            let after_comment = at > 0 && self.pieces[at - 1].what == PieceRole::Comment;
             let breaks = piece.lines > 0 || (after_comment && at > first);
             if is_whole && at == first {
                 self.begin(at, 0);
@@ -189,7 +189,7 @@ impl<'p, 't> Layout<'p, 't> {
                     (None, _) => inside,
                 };
                 self.begin_inside(indent);
-            } else if piece.what == What::Comment {
+            } else if piece.what == PieceRole::Comment {
                 self.blank(2);
             } else if at > 0 && self.is_spaced(at) {
                 self.blank(1);
@@ -199,12 +199,12 @@ impl<'p, 't> Layout<'p, 't> {
             match piece.text {
                 "(" | "[" => {
                     let hanging =
-                        self.pieces.get(at + 1).is_some_and(|next| next.lines > 0 || next.what == What::Comment);
+                        self.pieces.get(at + 1).is_some_and(|next| next.lines > 0 || next.what == PieceRole::Comment);
                     let line = self.indent;
                     open.push(if hanging {
-                        Open { inside: line + INDENT, closing: line }
+                        OpenBracket { inside: line + INDENT, closing: line }
                     } else {
-                        Open { inside: self.column, closing: begins_at }
+                        OpenBracket { inside: self.column, closing: begins_at }
                     });
                 }
                 ")" | "]" => _ = open.pop(),
@@ -248,42 +248,43 @@ impl<'p, 't> Layout<'p, 't> {
     fn source(&mut self, first: usize) -> usize {
         let end = self.item_end(first);
         self.begin(first, 0);
-        let close = (first..end).rev().find(|i| self.pieces[*i].text == "}" && self.pieces[*i].what == What::Token);
+        let close =
+            (first..end).rev().find(|i| self.pieces[*i].text == "}" && self.pieces[*i].what == PieceRole::Token);
         let close = close.unwrap_or(end);
         let open = (first..close).find(|i| self.pieces[*i].text == "{").unwrap_or(close);
-        let has_break = |i: usize| self.pieces[i].lines > 0 || self.pieces[i].what == What::Comment;
+        let has_break = |i: usize| self.pieces[i].lines > 0 || self.pieces[i].what == PieceRole::Comment;
         let is_one_line = !(open + 1..=close.min(self.pieces.len() - 1)).any(has_break);
-        let words = (open..close).filter(|i| self.pieces[*i].what == What::Clause);
+        let words = (open..close).filter(|i| self.pieces[*i].what == PieceRole::Clause);
         let widest = if is_one_line { 0 } else { words.map(|i| width(self.pieces[i].text)).max().unwrap_or(0) };
         let mut columns_before = false;
         for at in first..end {
             let piece = self.pieces[at];
-            let after_comment = at > first && self.pieces[at - 1].what == What::Comment;
+            let after_comment = at > first && self.pieces[at - 1].what == PieceRole::Comment;
             match piece.what {
-                What::Item => {}
-                What::Comment if piece.lines == 0 && !after_comment => self.blank(2),
-                What::Comment => self.begin(at, if at < close { INDENT } else { 0 }),
-                What::Column if columns_before && (is_one_line || (piece.lines == 0 && !after_comment)) => {
+                PieceRole::Item => {}
+                PieceRole::Comment if piece.lines == 0 && !after_comment => self.blank(2),
+                PieceRole::Comment => self.begin(at, if at < close { INDENT } else { 0 }),
+                PieceRole::Column if columns_before && (is_one_line || (piece.lines == 0 && !after_comment)) => {
                     self.put(", ")
                 }
-                What::Clause | What::Column if is_one_line => self.blank(if at == open + 1 { 1 } else { 2 }),
-                What::Clause | What::Column => self.begin(at, INDENT),
-                What::Token if at <= open && after_comment => self.begin_inside(INDENT),
-                What::Token if at == close && !is_one_line => self.begin_inside(0),
-                What::Token if at > open && at < close && (piece.lines > 0 || after_comment) => {
+                PieceRole::Clause | PieceRole::Column if is_one_line => self.blank(if at == open + 1 { 1 } else { 2 }),
+                PieceRole::Clause | PieceRole::Column => self.begin(at, INDENT),
+                PieceRole::Token if at <= open && after_comment => self.begin_inside(INDENT),
+                PieceRole::Token if at == close && !is_one_line => self.begin_inside(0),
+                PieceRole::Token if at > open && at < close && (piece.lines > 0 || after_comment) => {
                     self.begin_inside(INDENT + widest + 1);
                 }
-                What::Token if self.is_clause_word(at - 1) => {
+                PieceRole::Token if self.is_clause_word(at - 1) => {
                     self.blank(widest.saturating_sub(width(self.pieces[at - 1].text)) + 1);
                 }
-                What::Token if self.is_spaced(at) => self.blank(1),
-                What::Token => {}
+                PieceRole::Token if self.is_spaced(at) => self.blank(1),
+                PieceRole::Token => {}
             }
             self.put_piece(at);
             columns_before = match piece.what {
-                What::Column => true,
-                What::Clause => false,
-                What::Comment => columns_before && piece.lines == 0,
+                PieceRole::Column => true,
+                PieceRole::Clause => false,
+                PieceRole::Comment => columns_before && piece.lines == 0,
                 _ => columns_before,
             };
         }
@@ -291,6 +292,6 @@ impl<'p, 't> Layout<'p, 't> {
     }
 
     fn is_clause_word(&self, at: usize) -> bool {
-        self.pieces[at].what == What::Clause
+        self.pieces[at].what == PieceRole::Clause
     }
 }

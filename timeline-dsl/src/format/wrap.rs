@@ -7,16 +7,16 @@
 //! What stands outside of brackets is broken before what stands inside. Of one level, every operand of the loosest
 //! operators begins a line, while arguments and columns fill theirs.
 
-use super::layout::{Extent, Layout};
-use super::pieces::{Piece, What};
+use super::layout::{FormatLayout, PieceExtent};
+use super::pieces::{FormatPiece, PieceRole};
 
 /// The most columns of a line that can be broken.
 const MAX_COLUMNS: usize = 100;
 
 /// The layout of a program without lines that are too long, as far as that can be.
-pub(super) fn wrapped(mut pieces: Vec<Piece<'_>>) -> String {
+pub(super) fn wrapped(mut pieces: Vec<FormatPiece<'_>>) -> String {
     loop {
-        let (text, places) = Layout::new(&pieces).text();
+        let (text, places) = FormatLayout::new(&pieces).text();
         let breaks = breaks(&pieces, &places);
         if breaks.is_empty() {
             return text;
@@ -28,14 +28,14 @@ pub(super) fn wrapped(mut pieces: Vec<Piece<'_>>) -> String {
 }
 
 /// The pieces before which lines are to be broken.
-fn breaks(pieces: &[Piece<'_>], places: &[Extent]) -> Vec<usize> {
+fn breaks(pieces: &[FormatPiece<'_>], places: &[PieceExtent]) -> Vec<usize> {
     let mut all = vec![];
     let mut first = 0;
     while first < pieces.len() {
         let line = places[first].line;
         let end = (first..pieces.len()).find(|i| places[*i].line != line).unwrap_or(pieces.len());
         // A comment stays where it is, however long.
-        let last = (first..end).rev().find(|i| pieces[*i].what != What::Comment);
+        let last = (first..end).rev().find(|i| pieces[*i].what != PieceRole::Comment);
         if last.is_some_and(|last| places[last].end > MAX_COLUMNS) {
             all.extend(of_line(pieces, places, first, end));
         }
@@ -45,9 +45,9 @@ fn breaks(pieces: &[Piece<'_>], places: &[Extent]) -> Vec<usize> {
 }
 
 /// The breaks of one line that is too long.
-fn of_line(pieces: &[Piece<'_>], places: &[Extent], first: usize, end: usize) -> Vec<usize> {
+fn of_line(pieces: &[FormatPiece<'_>], places: &[PieceExtent], first: usize, end: usize) -> Vec<usize> {
     // Nothing is broken before the `=` of a definition.
-    let is_definition = pieces[first].what == What::Item && !matches!(pieces[first].text, "source" | "table");
+    let is_definition = pieces[first].what == PieceRole::Item && !matches!(pieces[first].text, "source" | "table");
     let from = if is_definition { first + 4 } else { first + 1 };
     let mut depth = 0i32;
     // For each bracket of the line that is open, where lines inside of it begin.
@@ -60,7 +60,7 @@ fn of_line(pieces: &[Piece<'_>], places: &[Extent], first: usize, end: usize) ->
             insides.pop();
         }
         if at >= from
-            && piece.what != What::Comment
+            && piece.what != PieceRole::Comment
             && let Some(rank) = rank(pieces, at)
         {
             let key = (depth, rank);
@@ -83,17 +83,17 @@ const COLUMN: u8 = 1;
 const ARGUMENT: u8 = 5;
 
 /// How loosely what begins with a piece hangs on what stands before it, if a line can be broken there.
-fn rank(pieces: &[Piece<'_>], at: usize) -> Option<u8> {
+fn rank(pieces: &[FormatPiece<'_>], at: usize) -> Option<u8> {
     let (before, piece) = (&pieces[at - 1], &pieces[at]);
-    if before.what == What::Comment {
+    if before.what == PieceRole::Comment {
         return None;
     }
     let next = pieces.get(at + 1).map_or("", |next| next.text);
     match (before.text, piece.text) {
         // Then all clauses begin lines.
-        ("{", _) if piece.what != What::Token => Some(0),
-        _ if piece.what == What::Column => Some(COLUMN),
-        _ if piece.what != What::Token => None,
+        ("{", _) if piece.what != PieceRole::Token => Some(0),
+        _ if piece.what == PieceRole::Column => Some(COLUMN),
+        _ if piece.what != PieceRole::Token => None,
         (_, "|") => Some(2),
         (_, "split" | "scope") if next == "by" => Some(2),
         (_, "over") if next == "last" => Some(2),
@@ -112,7 +112,7 @@ fn rank(pieces: &[Piece<'_>], at: usize) -> Option<u8> {
 }
 
 /// Those of the places at which lines are full, where a line that goes on begins at `inside`.
-fn filled(places: &[Extent], inside: usize, all: &[usize], end: usize) -> Vec<usize> {
+fn filled(places: &[PieceExtent], inside: usize, all: &[usize], end: usize) -> Vec<usize> {
     let mut breaks = vec![];
     let mut shift = 0;
     for (i, at) in all.iter().enumerate() {

@@ -3,7 +3,7 @@
 use super::functions::FUNCTIONS;
 use super::words::{BEGINNINGS, PIPES, WORDS};
 use super::{ABSENCE, PATTERNS, SIGNS};
-use crate::{Program, compile, render};
+use crate::{ProgramText, compile, render};
 
 /// The names that help lines use, defined in several ways: in some a name is an event, in others a state.
 const MEANINGS: [&str; 4] = [
@@ -71,7 +71,7 @@ fn what_a_help_line_recommends_compiles() {
         for form in forms(&help) {
             let all: Vec<Vec<_>> = programs(&form)
                 .into_iter()
-                .map(|text| vec![Program { name: "p".into(), text, ..Program::default() }])
+                .map(|text| vec![ProgramText { name: "p".into(), text, ..ProgramText::default() }])
                 .collect();
             let compiles = all.iter().any(|program| compile(program).is_ok());
             let said = || all.iter().map(|program| render(&compile(program).diagnostics, program, false));
@@ -92,7 +92,7 @@ fn clauses_that_are_recommended_compile() {
         let rest: String =
             ["key session", "time ts in ms"].into_iter().filter(|own| *own != clause).collect::<Vec<_>>().join("\n");
         let text = format!("source s {{\n{rest}\n{clause}\nid: string, type: string }}\nmetric m = count(type)\n");
-        let program = [Program { name: "p".into(), text, ..Program::default() }];
+        let program = [ProgramText { name: "p".into(), text, ..ProgramText::default() }];
         let compiled = compile(&program);
         assert!(compiled.is_ok(), "{}", render(&compiled.diagnostics, &program, false));
     }
@@ -102,7 +102,10 @@ fn clauses_that_are_recommended_compile() {
 fn no_habit_is_a_word_of_the_language() {
     for (names, _) in FUNCTIONS {
         for name in *names {
-            assert!(matches!(crate::names::lookup(name), crate::names::Lookup::Unknown), "`{name}` is an operator");
+            assert!(
+                matches!(crate::names::lookup(name), crate::names::FunctionLookup::Unknown),
+                "`{name}` is an operator"
+            );
         }
     }
     let mut names: Vec<&str> = FUNCTIONS.iter().flat_map(|(names, _)| names.iter().copied()).collect();

@@ -3,9 +3,9 @@
 //! Numbers are kept exactly (as a fraction) beside their nearest float, so that a comparison with a decimal turns where
 //! the decimal says; durations are whole nanoseconds or an error.
 
-use super::{Kind, Lexer};
+use super::{Lexer, TokenKind};
 use crate::diagnostics::codes;
-use crate::syntax::{Literal, Number, Rational};
+use crate::syntax::{Literal, NumberLiteral, Rational};
 use timeline_core::Time;
 use timeline_core::plan::CalendarUnit;
 
@@ -21,7 +21,7 @@ const UNITS: &[(&str, i128)] = &[
 
 impl Lexer<'_> {
     /// Behind `every` a number of weeks or months, which are no lengths of time.
-    pub(super) fn window_of_calendar(&mut self) -> Option<Kind> {
+    pub(super) fn window_of_calendar(&mut self) -> Option<TokenKind> {
         let before = self.text[..self.at].trim_end().strip_suffix("every")?;
         if before.ends_with(|c: char| c.is_alphanumeric() || c == '_') {
             return None;
@@ -37,11 +37,11 @@ impl Lexer<'_> {
         };
         let count = rest[..digits].parse().unwrap_or(u32::MAX);
         self.at += unit_end;
-        Some(Kind::Calendar(count, unit))
+        Some(TokenKind::Calendar(count, unit))
     }
 
     /// A number, or with units behind it a duration: `5`, `1.5`, `1e3`, `5s`, `1h30m`.
-    pub(super) fn number(&mut self) -> Kind {
+    pub(super) fn number(&mut self) -> TokenKind {
         let start = self.at;
         let mut nanoseconds = Rational::whole(0);
         let mut parts = 0;
@@ -71,10 +71,10 @@ impl Lexer<'_> {
         if nanoseconds.denominator != 1 {
             let message = format!("`{}` is not a whole number of nanoseconds", &self.text[start..self.at]);
             self.error(codes::DURATION, start, message, "a nanosecond is the shortest time there is");
-            return Kind::Literal(Literal::Bad);
+            return TokenKind::Literal(Literal::Bad);
         }
         match Time::try_from(nanoseconds.numerator) {
-            Ok(time) => Kind::Literal(Literal::Duration(time)),
+            Ok(time) => TokenKind::Literal(Literal::Duration(time)),
             Err(_) => self.too_long(start),
         }
     }
@@ -98,20 +98,20 @@ impl Lexer<'_> {
         }
     }
 
-    fn plain(&mut self, start: usize, digits: &str, exact: Option<Rational>) -> Kind {
+    fn plain(&mut self, start: usize, digits: &str, exact: Option<Rational>) -> TokenKind {
         match digits.parse::<f64>() {
             Ok(float) if float.is_finite() => {
                 let whole = digits.bytes().all(|b| b.is_ascii_digit());
-                Kind::Literal(Literal::Number(Number { exact, float, whole }))
+                TokenKind::Literal(Literal::Number(NumberLiteral { exact, float, whole }))
             }
             _ => {
                 self.error(codes::NUMBER, start, "this number is too large".into(), "numbers reach to about 1.8e308");
-                Kind::Literal(Literal::Bad)
+                TokenKind::Literal(Literal::Bad)
             }
         }
     }
 
-    fn bad_unit(&mut self, start: usize, digits: &str, unit: &str) -> Kind {
+    fn bad_unit(&mut self, start: usize, digits: &str, unit: &str) -> TokenKind {
         let meant = crate::habits::unit(unit).unwrap_or_default();
         let units = "the units are ns, us, ms, s, m, h and d";
         let help = if meant.is_empty() { units.to_owned() } else { format!("did you mean `{digits}{meant}`? {units}") };
@@ -121,17 +121,17 @@ impl Lexer<'_> {
             format!("`{unit}` is no unit of time")
         };
         self.error(codes::DURATION, start, message, &help);
-        Kind::Literal(Literal::Bad)
+        TokenKind::Literal(Literal::Bad)
     }
 
-    fn too_long(&mut self, start: usize) -> Kind {
+    fn too_long(&mut self, start: usize) -> TokenKind {
         let message = "this duration is longer than 64 bits of nanoseconds hold".into();
         self.error(codes::DURATION, start, message, "the longest is about 292 years");
-        Kind::Literal(Literal::Bad)
+        TokenKind::Literal(Literal::Bad)
     }
 
     /// A string with JSON's escapes, on one line.
-    pub(super) fn string(&mut self, quote: char) -> Kind {
+    pub(super) fn string(&mut self, quote: char) -> TokenKind {
         let start = self.at;
         self.at += 1;
         let mut text = String::new();
@@ -146,7 +146,7 @@ impl Lexer<'_> {
                         message,
                         "close it with a double quote; a line end is written \\n",
                     );
-                    return Kind::Literal(Literal::Bad);
+                    return TokenKind::Literal(Literal::Bad);
                 }
                 Some(c) if c == quote => {
                     self.at += 1;
@@ -174,7 +174,7 @@ impl Lexer<'_> {
             self.error(codes::STRING, span.start, "this is no escape of JSON".into(), help);
             self.at = end;
         }
-        Kind::Literal(Literal::Text(text))
+        TokenKind::Literal(Literal::Text(text))
     }
 
     /// The character that an escape stands for; `None` if it stands for none.

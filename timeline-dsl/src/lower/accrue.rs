@@ -4,13 +4,13 @@ use super::Lowering;
 use super::expect::SourceNode;
 use super::value::Lowered;
 use crate::diagnostics::codes;
-use crate::names::{Function, Lookup, lookup};
+use crate::names::{FunctionLookup, FunctionMeaning, lookup};
 use crate::syntax::{Expr, ExprKind, Span};
 use timeline_core::Type;
 use timeline_core::plan::{Compare, NodeId, Op, TimelineKind, Unit};
 
 /// What is made of straight lines.
-struct Lines {
+struct LineOperands {
     source: usize,
     /// The state of the last value.
     last: NodeId,
@@ -48,7 +48,7 @@ impl Lowering<'_> {
     /// The mean over the time with a value: `integral(x, where b) / duration_where(x == x && b)`.
     pub(super) fn time_weighted_avg(&mut self, span: Span, e: &Expr, over: Option<&Expr>) -> Lowered {
         if let Some(x) = line(e) {
-            let Some(Lines { source, last, over, area }) = self.lines(span, x, over, "time_weighted_avg") else {
+            let Some(LineOperands { source, last, over, area }) = self.lines(span, x, over, "time_weighted_avg") else {
                 return Lowered::Error;
             };
             let present = Op::CompareStates { compare: Compare::Eq, left: last, right: last };
@@ -81,7 +81,7 @@ impl Lowering<'_> {
 
     /// The area under the lines that join the values of an event, with the state of its last value and the condition under
     /// which it counts: steps, and what the lines that have ended enclose beyond them.
-    fn lines(&mut self, span: Span, e: &Expr, over: Option<&Expr>, operator: &str) -> Option<Lines> {
+    fn lines(&mut self, span: Span, e: &Expr, over: Option<&Expr>, operator: &str) -> Option<LineOperands> {
         let event = self.need_numeric(e, "linear");
         let over = over.map(|over| (over, self.need_condition(over, operator)));
         let (source, of) = event?;
@@ -107,7 +107,7 @@ impl Lowering<'_> {
         let steps = self.node(source, Op::Integral { of: value, over: condition }, span)?;
         let slant = self.node(source, Op::Slant { of, over: condition }, span)?;
         let area = self.node(source, Op::Add(steps, slant), span)?;
-        Some(Lines { source, last, over: condition, area })
+        Some(LineOperands { source, last, over: condition, area })
     }
 
     /// `linear(x)` where no area is asked for.
@@ -195,7 +195,7 @@ impl Lowering<'_> {
 fn line(e: &Expr) -> Option<&Expr> {
     let ExprKind::Call { name, arguments } = &e.kind else { return None };
     match (lookup(&name.text), arguments.as_slice()) {
-        (Lookup::Known(Function::Linear), [x]) => Some(&x.value),
+        (FunctionLookup::Known(FunctionMeaning::Linear), [x]) => Some(&x.value),
         _ => None,
     }
 }

@@ -7,29 +7,32 @@ use super::Lowering;
 use super::constant::{self, Misfit};
 use super::value::Lowered;
 use crate::diagnostics::codes;
-use crate::syntax::{Expr, Literal, Number, Rational, Sign, Span};
+use crate::syntax::{Expr, Literal, NumberLiteral, Rational, Sign, Span};
 use timeline_core::SECOND;
 use timeline_core::plan::{NodeId, Op, RatioUnit, Scalar, TimelineKind, Unit};
 
 /// An operand with a place.
 #[derive(Clone, Copy)]
-struct Side<'l> {
+struct PlacedOperand<'l> {
     value: &'l Lowered,
     span: Span,
 }
 
 impl Lowering<'_> {
     pub(super) fn negate(&mut self, span: Span, inner: &Expr) -> Lowered {
-        let minus_one =
-            Lowered::Literal(Literal::Number(Number { exact: Some(Rational::whole(-1)), float: -1.0, whole: true }));
+        let minus_one = Lowered::Literal(Literal::Number(NumberLiteral {
+            exact: Some(Rational::whole(-1)),
+            float: -1.0,
+            whole: true,
+        }));
         match self.lower_operand(inner) {
             // Beyond 128 bits only the float is known.
-            Lowered::Literal(Literal::Number(Number { exact: None, float, whole })) => {
-                Lowered::Literal(Literal::Number(Number { exact: None, float: -float, whole }))
+            Lowered::Literal(Literal::Number(NumberLiteral { exact: None, float, whole })) => {
+                Lowered::Literal(Literal::Number(NumberLiteral { exact: None, float: -float, whole }))
             }
             value => {
-                let side = Side { value: &value, span: inner.span };
-                self.calculate(span, Sign::Times, side, Side { value: &minus_one, span })
+                let side = PlacedOperand { value: &value, span: inner.span };
+                self.calculate(span, Sign::Times, side, PlacedOperand { value: &minus_one, span })
             }
         }
     }
@@ -45,7 +48,12 @@ impl Lowering<'_> {
         let mut span = first.span;
         for ((sign, e), right) in rest.iter().zip(operands) {
             let whole = span.to(e.span);
-            value = self.calculate(whole, *sign, Side { value: &value, span }, Side { value: &right, span: e.span });
+            value = self.calculate(
+                whole,
+                *sign,
+                PlacedOperand { value: &value, span },
+                PlacedOperand { value: &right, span: e.span },
+            );
             span = whole;
         }
         value
@@ -84,7 +92,7 @@ impl Lowering<'_> {
         self.say(d)
     }
 
-    fn calculate(&mut self, span: Span, sign: Sign, left: Side<'_>, right: Side<'_>) -> Lowered {
+    fn calculate(&mut self, span: Span, sign: Sign, left: PlacedOperand<'_>, right: PlacedOperand<'_>) -> Lowered {
         if let (Sign::Times | Sign::Over, true) = (sign, self.is_instant(left.value) || self.is_instant(right.value)) {
             return match (left.value, right.value) {
                 (Lowered::Error, _) | (_, Lowered::Error) => Lowered::Error,
@@ -156,8 +164,8 @@ impl Lowering<'_> {
         sign: Sign,
         (source, id): (usize, NodeId),
         c: &Literal,
-        left: Side<'_>,
-        right: Side<'_>,
+        left: PlacedOperand<'_>,
+        right: PlacedOperand<'_>,
     ) -> Lowered {
         let result = match (sign, self.kind(source, id)) {
             (Sign::Plus | Sign::Minus, TimelineKind::Number(unit)) => beside(sign, c, unit).map(|constant| {
@@ -196,8 +204,8 @@ impl Lowering<'_> {
         sign: Sign,
         c: &Literal,
         (source, id): (usize, NodeId),
-        left: Side<'_>,
-        right: Side<'_>,
+        left: PlacedOperand<'_>,
+        right: PlacedOperand<'_>,
     ) -> Lowered {
         let result = match (sign, self.kind(source, id)) {
             (Sign::Plus | Sign::Times, _) => {
@@ -424,7 +432,7 @@ impl Lowering<'_> {
         matches!(value, Lowered::Node { source, id } if self.kind(*source, *id) == TimelineKind::Number(Unit::Instant))
     }
 
-    fn refuse(&mut self, span: Span, sign: Sign, left: Side<'_>, right: Side<'_>) -> Lowered {
+    fn refuse(&mut self, span: Span, sign: Sign, left: PlacedOperand<'_>, right: PlacedOperand<'_>) -> Lowered {
         let (a, b) = (self.describe(left.value), self.describe(right.value));
         let nodes = matches!(left.value, Lowered::Node { .. }) && matches!(right.value, Lowered::Node { .. });
         let ratio = |s: &str| s == "ratio" || s == "number per second";

@@ -4,19 +4,19 @@ use super::Lowering;
 use super::value::Lowered;
 use crate::diagnostics::codes;
 use crate::habits;
-use crate::names::{Function, Lookup, lookup, near};
-use crate::simple::{Simple, Takes};
-use crate::syntax::{Argument, Expr, ExprKind, Literal, Logic, Name, Span};
+use crate::names::{FunctionLookup, FunctionMeaning, lookup, near};
+use crate::simple::{Simple, SimpleInput};
+use crate::syntax::{Expr, ExprKind, Literal, Logic, Name, Span, SyntaxArgument};
 use timeline_core::plan::{NodeId, Op, TimelineKind};
 
 impl Lowering<'_> {
-    pub(super) fn call(&mut self, span: Span, name: &Name, arguments: &[Argument]) -> Lowered {
+    pub(super) fn call(&mut self, span: Span, name: &Name, arguments: &[SyntaxArgument]) -> Lowered {
         if let Some(done) = self.user_call(span, name, arguments) {
             return done;
         }
         let function = match lookup(&name.text) {
-            Lookup::Known(function) => function,
-            Lookup::Aggregate(own) => {
+            FunctionLookup::Known(function) => function,
+            FunctionLookup::Aggregate(own) => {
                 let message = format!("`{own}` is no operator of events");
                 let x = arguments.first().map_or("x".to_owned(), |a| self.quote(a.value.span));
                 let help = format!(
@@ -25,13 +25,14 @@ impl Lowering<'_> {
                 );
                 return self.error(codes::NO_EVENTS, name.span, message, help);
             }
-            Lookup::Unknown => return self.unknown_function(name),
+            FunctionLookup::Unknown => return self.unknown_function(name),
         };
         for argument in arguments {
             if let Some(word) = &argument.word
-                && !(function == Function::Latest && word.text == "ttl")
-                && !(matches!(function, Function::IsNew | Function::Concurrency) && word.text == "cap")
-                && !(matches!(function, Function::Integral | Function::TimeWeightedAvg) && word.text == "where")
+                && !(function == FunctionMeaning::Latest && word.text == "ttl")
+                && !(matches!(function, FunctionMeaning::IsNew | FunctionMeaning::Concurrency) && word.text == "cap")
+                && !(matches!(function, FunctionMeaning::Integral | FunctionMeaning::TimeWeightedAvg)
+                    && word.text == "where")
             {
                 let message = format!("`{}` takes no `{}`", name.text, word.text);
                 let help = "`ttl D` belongs to `latest`, `where b` to `integral` and `time_weighted_avg`, `cap N` to \
@@ -39,7 +40,7 @@ impl Lowering<'_> {
                 return self.error(codes::ARGUMENTS, word.span, message, help);
             }
         }
-        if let (Function::IsNew | Function::Concurrency, [_, cap]) = (function, arguments)
+        if let (FunctionMeaning::IsNew | FunctionMeaning::Concurrency, [_, cap]) = (function, arguments)
             && cap.word.is_none()
         {
             return self.bare_cap(name, function, &cap.value);
@@ -49,8 +50,8 @@ impl Lowering<'_> {
             return done;
         }
         match (function, values.as_slice()) {
-            (Function::Latest, [e]) if arguments[0].word.is_none() => self.latest(span, e, None),
-            (Function::Latest, [e, ttl]) if arguments[0].word.is_none() => {
+            (FunctionMeaning::Latest, [e]) if arguments[0].word.is_none() => self.latest(span, e, None),
+            (FunctionMeaning::Latest, [e, ttl]) if arguments[0].word.is_none() => {
                 if arguments[1].word.is_none() {
                     let message = "the second argument of `latest` is its time to live";
                     let help = format!("did you mean `ttl {}`?", self.quote(ttl.span));
@@ -58,7 +59,7 @@ impl Lowering<'_> {
                 }
                 self.latest(span, e, Some(ttl))
             }
-            (Function::HasExistedWithin, [p, d]) => {
+            (FunctionMeaning::HasExistedWithin, [p, d]) => {
                 let occurrence = self.need_occurrence(p, "has_existed_within", Some(d));
                 let window = self.need_duration(d, true);
                 match (occurrence, window) {
@@ -66,7 +67,7 @@ impl Lowering<'_> {
                     _ => Lowered::Error,
                 }
             }
-            (Function::KeepTrueFor, [b, d]) => {
+            (FunctionMeaning::KeepTrueFor, [b, d]) => {
                 let condition = self.need_occurrence(b, "keep_true_for", None);
                 let window = self.need_duration(d, true);
                 match (condition, window) {
@@ -74,33 +75,35 @@ impl Lowering<'_> {
                     _ => Lowered::Error,
                 }
             }
-            (Function::Simple(simple), [x, length]) if simple.names == ["delayed"] => self.delayed(span, x, length),
-            (Function::Simple(simple), values) if values.len() == simple.takes.len() => {
+            (FunctionMeaning::Simple(simple), [x, length]) if simple.names == ["delayed"] => {
+                self.delayed(span, x, length)
+            }
+            (FunctionMeaning::Simple(simple), values) if values.len() == simple.takes.len() => {
                 self.simple(span, simple, values)
             }
-            (Function::Concurrency, [b]) => self.concurrency(span, b, None),
-            (Function::Concurrency, [b, cap]) => self.concurrency(span, b, Some(cap)),
-            (Function::Linear, [x]) => self.line_alone(span, x),
-            (Function::Integral, [x]) => self.integral(span, x, None),
-            (Function::Integral, [x, b]) if arguments[1].word.is_some() => self.integral(span, x, Some(b)),
-            (Function::TimeWeightedAvg, [x]) => self.time_weighted_avg(span, x, None),
-            (Function::TimeWeightedAvg, [x, b]) if arguments[1].word.is_some() => {
+            (FunctionMeaning::Concurrency, [b]) => self.concurrency(span, b, None),
+            (FunctionMeaning::Concurrency, [b, cap]) => self.concurrency(span, b, Some(cap)),
+            (FunctionMeaning::Linear, [x]) => self.line_alone(span, x),
+            (FunctionMeaning::Integral, [x]) => self.integral(span, x, None),
+            (FunctionMeaning::Integral, [x, b]) if arguments[1].word.is_some() => self.integral(span, x, Some(b)),
+            (FunctionMeaning::TimeWeightedAvg, [x]) => self.time_weighted_avg(span, x, None),
+            (FunctionMeaning::TimeWeightedAvg, [x, b]) if arguments[1].word.is_some() => {
                 self.time_weighted_avg(span, x, Some(b))
             }
-            (Function::Scalar(f), [_, ..]) => self.scalar(span, f, &values),
-            (Function::If, [c, a, b]) => self.choose(span, c, a, b),
-            (Function::Coalesce, [_, _, ..]) => self.coalesce(span, &values),
-            (Function::Exists, [x]) => self.exists(span, x),
-            (Function::Compare(compare), [a, b]) => self.compare(span, compare, a, b),
-            (Function::And, [_, _, ..]) => self.logic(span, Logic::And, values.iter().copied()),
-            (Function::Or, [_, _, ..]) => self.logic(span, Logic::Or, values.iter().copied()),
-            (Function::Not, [a]) => self.not(span, a),
+            (FunctionMeaning::Scalar(f), [_, ..]) => self.scalar(span, f, &values),
+            (FunctionMeaning::If, [c, a, b]) => self.choose(span, c, a, b),
+            (FunctionMeaning::Coalesce, [_, _, ..]) => self.coalesce(span, &values),
+            (FunctionMeaning::Exists, [x]) => self.exists(span, x),
+            (FunctionMeaning::Compare(compare), [a, b]) => self.compare(span, compare, a, b),
+            (FunctionMeaning::And, [_, _, ..]) => self.logic(span, Logic::And, values.iter().copied()),
+            (FunctionMeaning::Or, [_, _, ..]) => self.logic(span, Logic::Or, values.iter().copied()),
+            (FunctionMeaning::Not, [a]) => self.not(span, a),
             _ => self.wrong_arguments(span, name, function, &values),
         }
     }
 
     /// A second argument where only `cap N` can stand.
-    fn bare_cap(&mut self, name: &Name, function: Function, e: &Expr) -> Lowered {
+    fn bare_cap(&mut self, name: &Name, function: FunctionMeaning, e: &Expr) -> Lowered {
         let own = self.quote(e.span);
         let fits = matches!(&e.kind, ExprKind::Literal(Literal::Number(n))
             if n.exact.and_then(|x| x.parts()).is_some_and(|(n, d)| d == 1 && (1..=Op::MAX_REMEMBERED.into()).contains(&n)));
@@ -116,7 +119,7 @@ impl Lowering<'_> {
         self.error(codes::ARGUMENTS, e.span, format!("the second argument of `{}` is its cap", name.text), help)
     }
 
-    fn wrong_arguments(&mut self, span: Span, name: &Name, function: Function, values: &[&Expr]) -> Lowered {
+    fn wrong_arguments(&mut self, span: Span, name: &Name, function: FunctionMeaning, values: &[&Expr]) -> Lowered {
         // What is wrong inside is closer to the cause.
         if values.iter().filter(|e| matches!(self.lower(e), Lowered::Error)).count() > 0 {
             return Lowered::Error;
@@ -142,11 +145,11 @@ impl Lowering<'_> {
         let (mut places, mut lengths, mut is_whole) = (vec![], vec![], true);
         for (takes, e) in simple.takes.iter().zip(values) {
             let place = match takes {
-                Takes::Condition => self.need_condition(e, name),
-                Takes::State => self.need_state(e, &format!("`{name}`")),
-                Takes::Occurrence => self.need_occurrence(e, name, None),
-                Takes::Matches => self.need_matches(e, name),
-                Takes::Length => {
+                SimpleInput::Condition => self.need_condition(e, name),
+                SimpleInput::State => self.need_state(e, &format!("`{name}`")),
+                SimpleInput::Occurrence => self.need_occurrence(e, name, None),
+                SimpleInput::Matches => self.need_matches(e, name),
+                SimpleInput::Length => {
                     let length = self.need_duration(e, true);
                     is_whole &= length.is_some();
                     lengths.extend(length);
@@ -231,37 +234,39 @@ impl Lowering<'_> {
         let help = match near {
             _ if habits::function(&name.text).is_some() => habits::function(&name.text).unwrap_or_default().to_owned(),
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("the operators are {}", Function::list()),
+            None => format!("the operators are {}", FunctionMeaning::list()),
         };
         self.error(codes::UNKNOWN_FUNCTION, name.span, format!("no operator is called `{}`", name.text), help)
     }
 }
 
-fn form(function: Function) -> String {
+fn form(function: FunctionMeaning) -> String {
     let name = function.name();
     match function {
-        Function::Latest => "`latest(EVENT)` or `latest(EVENT, ttl DURATION)`".into(),
-        Function::Simple(simple) => simple.form.into(),
-        Function::HasExistedWithin => "`has_existed_within(EVENT_OR_STATE, DURATION)`".into(),
-        Function::KeepTrueFor => format!("`{name}(STATE, DURATION)`"),
-        Function::Integral | Function::TimeWeightedAvg => {
+        FunctionMeaning::Latest => "`latest(EVENT)` or `latest(EVENT, ttl DURATION)`".into(),
+        FunctionMeaning::Simple(simple) => simple.form.into(),
+        FunctionMeaning::HasExistedWithin => "`has_existed_within(EVENT_OR_STATE, DURATION)`".into(),
+        FunctionMeaning::KeepTrueFor => format!("`{name}(STATE, DURATION)`"),
+        FunctionMeaning::Integral | FunctionMeaning::TimeWeightedAvg => {
             format!("`{name}(NUMBER)` or `{name}(NUMBER, where STATE)`")
         }
-        Function::Linear => "`integral(linear(EVENT))` or `time_weighted_avg(linear(EVENT))`".into(),
-        Function::Scalar(f) => format!("`{}(...)`", f.name()),
-        Function::If => "`if(STATE, a, b)`".into(),
-        Function::Coalesce => "`coalesce(a, b, ...)`".into(),
-        Function::Exists => "`exists(COLUMN)` or `exists(STATE_OR_NUMBER)`".into(),
-        Function::During => "`during(\"09:00-17:30\", mon..fri, in \"Europe/Berlin\")`".into(),
-        Function::Concurrency => "`concurrency(STATE)` or `concurrency(STATE, cap 100)`".into(),
-        Function::At => "`at(EVENT, VALUE)`".into(),
-        Function::Filter => "`filter(EVENT, CONDITION)`".into(),
-        Function::First | Function::Sum | Function::Min | Function::Max => format!("`{name}(EVENT)`"),
-        Function::Previous => "`previous(EVENT, 1)`".into(),
-        Function::IsNew => "`is_new(EVENT, cap 100)`".into(),
-        Function::Compare(compare) => format!("`a {} b`", compare.symbol()),
-        Function::And => "`a && b`".into(),
-        Function::Or => "`a || b`".into(),
-        Function::Not => "`!a`".into(),
+        FunctionMeaning::Linear => "`integral(linear(EVENT))` or `time_weighted_avg(linear(EVENT))`".into(),
+        FunctionMeaning::Scalar(f) => format!("`{}(...)`", f.name()),
+        FunctionMeaning::If => "`if(STATE, a, b)`".into(),
+        FunctionMeaning::Coalesce => "`coalesce(a, b, ...)`".into(),
+        FunctionMeaning::Exists => "`exists(COLUMN)` or `exists(STATE_OR_NUMBER)`".into(),
+        FunctionMeaning::During => "`during(\"09:00-17:30\", mon..fri, in \"Europe/Berlin\")`".into(),
+        FunctionMeaning::Concurrency => "`concurrency(STATE)` or `concurrency(STATE, cap 100)`".into(),
+        FunctionMeaning::At => "`at(EVENT, VALUE)`".into(),
+        FunctionMeaning::Filter => "`filter(EVENT, CONDITION)`".into(),
+        FunctionMeaning::First | FunctionMeaning::Sum | FunctionMeaning::Min | FunctionMeaning::Max => {
+            format!("`{name}(EVENT)`")
+        }
+        FunctionMeaning::Previous => "`previous(EVENT, 1)`".into(),
+        FunctionMeaning::IsNew => "`is_new(EVENT, cap 100)`".into(),
+        FunctionMeaning::Compare(compare) => format!("`a {} b`", compare.symbol()),
+        FunctionMeaning::And => "`a && b`".into(),
+        FunctionMeaning::Or => "`a || b`".into(),
+        FunctionMeaning::Not => "`!a`".into(),
     }
 }

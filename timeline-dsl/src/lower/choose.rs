@@ -10,7 +10,7 @@ use timeline_core::plan::{NodeId, Op, Scalar, TimelineKind, Unit};
 use timeline_core::{Type, Value};
 
 /// A side of a choice.
-type Side<'l> = (&'l Lowered, Span);
+type ChoiceSide<'l> = (&'l Lowered, Span);
 
 impl Lowering<'_> {
     /// `if(c, a, b)`, over the columns of one event or over timelines.
@@ -86,8 +86,8 @@ impl Lowering<'_> {
         &mut self,
         span: Span,
         source: Option<usize>,
-        a: Side<'_>,
-        b: Side<'_>,
+        a: ChoiceSide<'_>,
+        b: ChoiceSide<'_>,
         op: impl Fn(NodeId, NodeId) -> Op,
     ) -> Lowered {
         let mut noted = source;
@@ -126,7 +126,7 @@ impl Lowering<'_> {
     }
 
     /// Both sides as nodes of one type: two states, two numbers of one unit, or two ratios.
-    fn alike(&mut self, source: usize, span: Span, a: Side<'_>, b: Side<'_>) -> Option<(NodeId, NodeId)> {
+    fn alike(&mut self, source: usize, span: Span, a: ChoiceSide<'_>, b: ChoiceSide<'_>) -> Option<(NodeId, NodeId)> {
         let (left, right) = match (a.0, b.0) {
             (Lowered::Node { id: a, .. }, Lowered::Node { id: b, .. }) => (*a, *b),
             (Lowered::Node { id, .. }, Lowered::Literal(c)) => {
@@ -213,7 +213,7 @@ impl Lowering<'_> {
         matches!((units(a), units(b)), (Some((n, d)), Some((m, e))) if n.same_measure(m) && d.same_measure(e))
     }
 
-    fn unlike<T>(&mut self, span: Span, a: Side<'_>, b: Side<'_>) -> Option<T> {
+    fn unlike<T>(&mut self, span: Span, a: ChoiceSide<'_>, b: ChoiceSide<'_>) -> Option<T> {
         let (p, q) = (self.describe(a.0), self.describe(b.0));
         let d = self
             .diagnostic(codes::CHOICE, span, format!("a choice between {p} and {q}"))

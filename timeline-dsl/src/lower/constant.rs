@@ -1,6 +1,6 @@
 //! Constants: what they are beside a value of some type, and calculating with them.
 
-use crate::syntax::{Literal, Number, Rational, Sign};
+use crate::syntax::{Literal, NumberLiteral, Rational, Sign};
 use timeline_core::plan::{Op, Unit};
 use timeline_core::{SECOND, Time, Type, Value};
 
@@ -55,7 +55,7 @@ pub(super) fn value(literal: &Literal, beside: Type) -> Result<Value, Misfit> {
 pub(super) fn duration(literal: &Literal) -> Result<Time, Misfit> {
     match literal {
         Literal::Duration(d) => Ok(*d),
-        Literal::Number(Number { whole: true, exact, .. }) => exact
+        Literal::Number(NumberLiteral { whole: true, exact, .. }) => exact
             .and_then(|x| x.multiply(Rational::whole(i128::from(SECOND))))
             .and_then(|x| Time::try_from(x.numerator).ok())
             .ok_or(Misfit::Range),
@@ -134,7 +134,7 @@ pub(super) fn calculate(sign: Sign, a: &Literal, b: &Literal) -> Result<Literal,
         return Ok(Literal::Duration(time));
     }
     let float = result.numerator as f64 / result.denominator as f64;
-    Ok(Literal::Number(Number { exact: Some(result), float, whole: whole && result.denominator == 1 }))
+    Ok(Literal::Number(NumberLiteral { exact: Some(result), float, whole: whole && result.denominator == 1 }))
 }
 
 fn amount(literal: &Literal) -> Result<Rational, Misfit> {

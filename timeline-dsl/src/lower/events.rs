@@ -6,40 +6,40 @@ use super::Lowering;
 use super::expect::SourceNode;
 use super::value::{Carries, Lowered};
 use crate::diagnostics::codes;
-use crate::names::Function;
+use crate::names::FunctionMeaning;
 use crate::syntax::{Expr, Literal, Span};
 use timeline_core::plan::{NodeId, Op, TimelineKind, Unit};
 use timeline_core::{SECOND, Type};
 
 impl Lowering<'_> {
     /// The call of an operator of this module; nothing if it is another one, or has other arguments.
-    pub(super) fn event_call(&mut self, span: Span, function: Function, values: &[&Expr]) -> Option<Lowered> {
+    pub(super) fn event_call(&mut self, span: Span, function: FunctionMeaning, values: &[&Expr]) -> Option<Lowered> {
         let name = function.name();
         Some(match (function, values) {
-            (Function::At, [e, timeline]) => self.at(span, e, timeline),
-            (Function::Filter, [e, condition]) => self.filter(span, e, condition),
-            (Function::First, [e]) => {
+            (FunctionMeaning::At, [e, timeline]) => self.at(span, e, timeline),
+            (FunctionMeaning::Filter, [e, condition]) => self.filter(span, e, condition),
+            (FunctionMeaning::First, [e]) => {
                 let of = self.need_event(e, name);
                 self.unary(span, of, |of| Op::First { of })
             }
-            (Function::Previous, [e, n]) => {
+            (FunctionMeaning::Previous, [e, n]) => {
                 let of = self.need_event(e, name);
                 let n = self.need_small(n, name);
                 self.unary(span, of.filter(|_| n.is_some()), |of| Op::Previous { of, n: n.unwrap_or(1) })
             }
-            (Function::Sum, [e]) => {
+            (FunctionMeaning::Sum, [e]) => {
                 let of = self.need_numeric(e, name);
                 self.unary(span, of, |of| Op::Sum { of })
             }
-            (Function::Min, [e]) => {
+            (FunctionMeaning::Min, [e]) => {
                 let of = self.need_numeric(e, name);
                 self.unary(span, of, |of| Op::Min { of })
             }
-            (Function::Max, [e]) => {
+            (FunctionMeaning::Max, [e]) => {
                 let of = self.need_numeric(e, name);
                 self.unary(span, of, |of| Op::Max { of })
             }
-            (Function::IsNew, [e]) => {
+            (FunctionMeaning::IsNew, [e]) => {
                 let event = self.quote(e.span);
                 let message = "`is_new` would remember every value that ever came";
                 let help = format!(
@@ -48,7 +48,7 @@ impl Lowering<'_> {
                 );
                 self.error(codes::UNBOUNDED, span, message, help)
             }
-            (Function::IsNew, [e, n]) => {
+            (FunctionMeaning::IsNew, [e, n]) => {
                 let of = self.need_event(e, name);
                 let cap = self.need_cap(n, "so many values are remembered for each session: `is_new(event, cap 100)`");
                 self.unary(span, of.filter(|_| cap.is_some()), |of| Op::IsNew { of, cap: cap.unwrap_or(1) })

@@ -6,7 +6,7 @@ use super::value::{EventValue, Lowered};
 use crate::diagnostics::{Diagnostics, codes};
 use crate::habits;
 use crate::lexer::lex;
-use crate::names::{Function, Lookup, lookup};
+use crate::names::{FunctionLookup, FunctionMeaning, lookup};
 use crate::syntax::{Expr, ExprKind, Literal, Span};
 use std::rc::Rc;
 use timeline_core::plan::{NodeId, Op, TimelineKind};
@@ -63,7 +63,7 @@ impl Lowering<'_> {
     /// The event that `latest(event)` reads, as it is written.
     fn inside_latest(&self, e: &Expr) -> Option<String> {
         let ExprKind::Call { name, arguments } = &e.kind else { return None };
-        let is_latest = matches!(lookup(&name.text), Lookup::Known(Function::Latest));
+        let is_latest = matches!(lookup(&name.text), FunctionLookup::Known(FunctionMeaning::Latest));
         arguments.first().filter(|_| is_latest).map(|argument| self.quote(argument.value.span))
     }
 
@@ -300,10 +300,10 @@ impl Lowering<'_> {
         match &e.kind {
             ExprKind::Column(_) => places.push(e.span),
             ExprKind::Call { name, arguments } => match lookup(&name.text) {
-                Lookup::Known(Function::Scalar(_)) => {
+                FunctionLookup::Known(FunctionMeaning::Scalar(_)) => {
                     arguments.iter().for_each(|a| self.event_names(&a.value, places));
                 }
-                Lookup::Known(function) if function.makes_events() => places.push(e.span),
+                FunctionLookup::Known(function) if function.makes_events() => places.push(e.span),
                 _ => {}
             },
             ExprKind::Path(path) => {

@@ -10,7 +10,7 @@
 //! **Invariant:** sources of one group have keys of as many columns and, as far as declared, of the same types.
 
 use super::Lowering;
-use super::prune::{self, Part, roots, roots_of_alert};
+use super::prune::{self, ProgramPart, roots, roots_of_alert};
 use super::source::SourceEntry;
 use super::value::NodeTraits;
 use crate::diagnostics::{Diagnostic, codes};
@@ -61,7 +61,7 @@ impl Joins {
 
 /// What the nodes of a source, or of sources that are joined, go into.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(super) struct SourceGroup {
     pub(super) builder: PlanBuilder,
     /// One for each node of the builder's plan.
     pub(super) facts: Vec<NodeTraits>,
@@ -69,7 +69,7 @@ pub(super) struct Group {
     pub(super) members: Vec<usize>,
 }
 
-impl Group {
+impl SourceGroup {
     /// The source of a number.
     pub(super) fn member(&self, number: u8) -> usize {
         self.members[usize::from(number)]
@@ -83,7 +83,7 @@ impl Lowering<'_> {
         // One that is declared differently is a mistake, and joins nothing.
         let is_first = self.sources.iter().all(|known| known.name != entry.name);
         let joined = self.joins.of(&entry.name).filter(|_| is_first);
-        let shares = |group: &Group| joined.is_some_and(|set| set.contains(&self.sources[group.members[0]].name));
+        let shares = |group: &SourceGroup| joined.is_some_and(|set| set.contains(&self.sources[group.members[0]].name));
         match self.groups.iter().position(shares) {
             Some(at) => {
                 let group = &mut self.groups[at];
@@ -95,7 +95,7 @@ impl Lowering<'_> {
             None => {
                 entry.group = self.groups.len();
                 let builder = PlanBuilder::new(entry.declared.clone());
-                self.groups.push(Group { builder, facts: vec![], members: vec![index] });
+                self.groups.push(SourceGroup { builder, facts: vec![], members: vec![index] });
             }
         }
         self.sources.push(entry);
@@ -241,13 +241,13 @@ impl Lowering<'_> {
     /// The plans of the sources that have outputs.
     pub(crate) fn finish(mut self) -> Vec<Plan> {
         let mut plans: Vec<(usize, Plan)> = vec![];
-        for Group { builder, members, .. } in std::mem::take(&mut self.groups) {
+        for SourceGroup { builder, members, .. } in std::mem::take(&mut self.groups) {
             let plan = builder.finish();
             for (sources, metrics, alerts) in parts(&plan) {
                 let entries: Vec<usize> = sources.iter().map(|number| members[usize::from(*number)]).collect();
                 let (end, when) = self.end_of(&plan, &entries);
                 let dedup = entries.iter().filter_map(|entry| self.sources[*entry].dedup).collect();
-                let part = Part { sources, metrics, alerts, end, when, dedup };
+                let part = ProgramPart { sources, metrics, alerts, end, when, dedup };
                 plans.push((entries[0], prune::finish(&plan, &part)));
             }
         }

@@ -6,7 +6,7 @@
 use super::Lowering;
 use super::value::Lowered;
 use crate::diagnostics::{codes, nearest};
-use crate::syntax::{DuringClause, Expr, ExprKind, Name, Span, Text};
+use crate::syntax::{DuringClause, Expr, ExprKind, Name, Span, TextLiteral};
 use timeline_core::plan::{LocalHours, Op};
 use timeline_core::{SECOND, Time};
 
@@ -44,7 +44,7 @@ impl Lowering<'_> {
     }
 
     /// `09:00-17:30`
-    fn hours(&mut self, written: &Text) -> Option<(Time, Time)> {
+    fn hours(&mut self, written: &TextLiteral) -> Option<(Time, Time)> {
         let text = &written.text;
         let read = text.split_once('-').and_then(|(from, until)| Some((time(from.trim())?, time(until.trim())?)));
         let (wrong, help) = match read {

@@ -1,8 +1,8 @@
 //! Types of undeclared columns, from how one expression uses them.
 
-use crate::names::{self, Function, Lookup};
-use crate::simple::{Gives, Takes};
-use crate::syntax::{AggregateItem, Argument, Definition, Dimension, Expr, ExprKind, Literal};
+use crate::names::{self, FunctionLookup, FunctionMeaning};
+use crate::simple::{SimpleInput, SimpleResult};
+use crate::syntax::{AggregateItem, Definition, Dimension, Expr, ExprKind, Literal, SyntaxArgument};
 use std::collections::BTreeMap;
 use timeline_core::Type;
 use timeline_core::plan::Scalar;
@@ -86,33 +86,35 @@ fn walk(e: &Expr, hint: Option<Use>, uses: &mut BTreeMap<String, Option<Use>>) {
     }
 }
 
-fn called(name: &str, arguments: &[Argument], hint: Option<Use>, uses: &mut BTreeMap<String, Option<Use>>) {
-    let Lookup::Known(function) = names::lookup(name) else {
+fn called(name: &str, arguments: &[SyntaxArgument], hint: Option<Use>, uses: &mut BTreeMap<String, Option<Use>>) {
+    let FunctionLookup::Known(function) = names::lookup(name) else {
         return arguments.iter().for_each(|a| walk(&a.value, None, uses));
     };
-    if let (Function::Compare(_), [a, b]) = (function, arguments) {
+    if let (FunctionMeaning::Compare(_), [a, b]) = (function, arguments) {
         return compared(&a.value, &b.value, uses);
     }
     for (i, argument) in arguments.iter().enumerate() {
         let hint = match function {
-            Function::Simple(simple) if simple.gives == Gives::Value && i == 0 => hint,
-            Function::Simple(simple) => {
-                simple.takes.get(i).filter(|takes| **takes == Takes::Condition).map(|_| Use::Bool)
+            FunctionMeaning::Simple(simple) if simple.gives == SimpleResult::Value && i == 0 => hint,
+            FunctionMeaning::Simple(simple) => {
+                simple.takes.get(i).filter(|takes| **takes == SimpleInput::Condition).map(|_| Use::Bool)
             }
-            Function::Latest | Function::First | Function::Previous if i == 0 => hint,
-            Function::Sum | Function::Min | Function::Max | Function::Linear => Some(Use::Number),
-            Function::At if i == 1 => hint,
-            Function::And | Function::Or | Function::Not => Some(Use::Bool),
-            Function::Concurrency => Some(Use::Bool),
-            Function::Scalar(Scalar::Abs | Scalar::Round | Scalar::Floor | Scalar::Ceil) => Some(Use::Number),
-            Function::Scalar(_) => Some(Use::Text),
-            Function::Integral | Function::TimeWeightedAvg if i == 0 => Some(Use::Number),
-            Function::Integral | Function::TimeWeightedAvg => Some(Use::Bool),
-            Function::If if i == 0 => Some(Use::Bool),
-            Function::If | Function::Coalesce => {
+            FunctionMeaning::Latest | FunctionMeaning::First | FunctionMeaning::Previous if i == 0 => hint,
+            FunctionMeaning::Sum | FunctionMeaning::Min | FunctionMeaning::Max | FunctionMeaning::Linear => {
+                Some(Use::Number)
+            }
+            FunctionMeaning::At if i == 1 => hint,
+            FunctionMeaning::And | FunctionMeaning::Or | FunctionMeaning::Not => Some(Use::Bool),
+            FunctionMeaning::Concurrency => Some(Use::Bool),
+            FunctionMeaning::Scalar(Scalar::Abs | Scalar::Round | Scalar::Floor | Scalar::Ceil) => Some(Use::Number),
+            FunctionMeaning::Scalar(_) => Some(Use::Text),
+            FunctionMeaning::Integral | FunctionMeaning::TimeWeightedAvg if i == 0 => Some(Use::Number),
+            FunctionMeaning::Integral | FunctionMeaning::TimeWeightedAvg => Some(Use::Bool),
+            FunctionMeaning::If if i == 0 => Some(Use::Bool),
+            FunctionMeaning::If | FunctionMeaning::Coalesce => {
                 hint.or_else(|| arguments.iter().skip(1).find_map(|a| shape(&a.value)))
             }
-            Function::KeepTrueFor if i == 0 => Some(Use::Bool),
+            FunctionMeaning::KeepTrueFor if i == 0 => Some(Use::Bool),
             _ => None,
         };
         walk(&argument.value, hint, uses);
@@ -136,26 +138,35 @@ fn shape(e: &Expr) -> Option<Use> {
         | ExprKind::During(_)
         | ExprKind::Not(_) => Some(Use::Bool),
         ExprKind::Call { name, arguments } => match (names::lookup(&name.text), arguments.as_slice()) {
-            (Lookup::Known(Function::Latest | Function::First | Function::Previous), [first, ..]) => {
-                shape(&first.value)
-            }
-            (Lookup::Known(Function::At), [_, sampled]) => shape(&sampled.value),
-            (Lookup::Known(Function::Simple(simple)), _) => match simple.gives {
-                Gives::Steps => Some(Use::Number),
-                Gives::Value => arguments.first().and_then(|first| shape(&first.value)),
-                Gives::Number => None,
-                Gives::State | Gives::Events => Some(Use::Bool),
-            },
-            (Lookup::Known(Function::Sum | Function::Min | Function::Max), _) => Some(Use::Number),
-            (Lookup::Known(Function::Scalar(Scalar::Lower | Scalar::Upper | Scalar::Trim)), _) => Some(Use::Text),
             (
-                Lookup::Known(Function::Scalar(Scalar::StartsWith | Scalar::EndsWith | Scalar::Contains | Scalar::Bit)),
+                FunctionLookup::Known(FunctionMeaning::Latest | FunctionMeaning::First | FunctionMeaning::Previous),
+                [first, ..],
+            ) => shape(&first.value),
+            (FunctionLookup::Known(FunctionMeaning::At), [_, sampled]) => shape(&sampled.value),
+            (FunctionLookup::Known(FunctionMeaning::Simple(simple)), _) => match simple.gives {
+                SimpleResult::Steps => Some(Use::Number),
+                SimpleResult::Value => arguments.first().and_then(|first| shape(&first.value)),
+                SimpleResult::Number => None,
+                SimpleResult::State | SimpleResult::Events => Some(Use::Bool),
+            },
+            (FunctionLookup::Known(FunctionMeaning::Sum | FunctionMeaning::Min | FunctionMeaning::Max), _) => {
+                Some(Use::Number)
+            }
+            (FunctionLookup::Known(FunctionMeaning::Scalar(Scalar::Lower | Scalar::Upper | Scalar::Trim)), _) => {
+                Some(Use::Text)
+            }
+            (
+                FunctionLookup::Known(FunctionMeaning::Scalar(
+                    Scalar::StartsWith | Scalar::EndsWith | Scalar::Contains | Scalar::Bit,
+                )),
                 _,
             ) => Some(Use::Bool),
-            (Lookup::Known(Function::Scalar(_)), _) => Some(Use::Number),
-            (Lookup::Known(function), _) if function.makes_number() => None,
-            (Lookup::Known(Function::If | Function::Coalesce), all) => all.iter().skip(1).find_map(|a| shape(&a.value)),
-            (Lookup::Known(_), _) => Some(Use::Bool),
+            (FunctionLookup::Known(FunctionMeaning::Scalar(_)), _) => Some(Use::Number),
+            (FunctionLookup::Known(function), _) if function.makes_number() => None,
+            (FunctionLookup::Known(FunctionMeaning::If | FunctionMeaning::Coalesce), all) => {
+                all.iter().skip(1).find_map(|a| shape(&a.value))
+            }
+            (FunctionLookup::Known(_), _) => Some(Use::Bool),
             _ => None,
         },
         _ => None,

@@ -29,7 +29,7 @@ pub(super) struct MixedValue {
 }
 
 /// Operands that are one value together.
-pub(super) struct Parts {
+pub(super) struct MixedOperands {
     source: Option<usize>,
     group: usize,
     of: Vec<NodeId>,
@@ -66,7 +66,12 @@ impl Lowering<'_> {
     }
 
     /// The operands of one value. Constants have the type of the first of the others, but for a condition that stands first.
-    pub(super) fn parts(&mut self, span: Span, values: &[(Lowered, Span)], has_condition: bool) -> Option<Parts> {
+    pub(super) fn parts(
+        &mut self,
+        span: Span,
+        values: &[(Lowered, Span)],
+        has_condition: bool,
+    ) -> Option<MixedOperands> {
         let beside = values.iter().skip(usize::from(has_condition)).find_map(|(value, _)| self.type_of(value));
         let mut noted_source = None;
         let mut noted_group = None;
@@ -138,7 +143,7 @@ impl Lowering<'_> {
             return None;
         }
         let group = noted_group.or_else(|| noted_source.map(|source: usize| self.sources[source].group))?;
-        Some(Parts { source: noted_source, group, of, size, depth, refusal, exprs, types })
+        Some(MixedOperands { source: noted_source, group, of, size, depth, refusal, exprs, types })
     }
 
     /// Notes of which source and group an operand is; nothing if it is of others than those before.
@@ -163,12 +168,12 @@ impl Lowering<'_> {
     pub(super) fn mixed_value(
         &mut self,
         span: Span,
-        parts: Parts,
+        parts: MixedOperands,
         expr: EventExpr,
         ty: Type,
         levels: usize,
     ) -> Lowered {
-        let Parts { source, group, of, size, depth, refusal, .. } = parts;
+        let MixedOperands { source, group, of, size, depth, refusal, .. } = parts;
         if depth + levels > EventValue::MAX_DEPTH {
             return self.error(
                 codes::TOO_LARGE,

@@ -2,7 +2,7 @@
 
 use super::Lowering;
 use super::value::Lowered;
-use crate::explain::{PlanFacts, Sizes};
+use crate::explain::{PlanFacts, SessionSize};
 use crate::syntax::{Expr, Span};
 
 /// An expression that means something.
@@ -35,7 +35,7 @@ impl Lowering<'_> {
     /// What was remembered, in the order of lowering: parts before what they are parts of.
     pub(crate) fn observed(mut self) -> Vec<Observation> {
         let facts: Vec<PlanFacts> =
-            self.groups.iter().map(|group| PlanFacts::of(group.builder.plan(), &Sizes::default())).collect();
+            self.groups.iter().map(|group| PlanFacts::of(group.builder.plan(), &SessionSize::default())).collect();
         let seen = self.seen.take().unwrap_or_default();
         let observation = |(span, lowered): &(Span, Lowered)| {
             let (memory, timer) = match lowered {

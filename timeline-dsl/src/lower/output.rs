@@ -10,7 +10,7 @@ use timeline_core::Type;
 use timeline_core::plan::{Alert, Metric, NodeId, TimelineKind};
 
 /// A metric or an alert that some program has defined.
-pub(super) struct Output {
+pub(super) struct DefinedOutput {
     file: usize,
     span: Span,
     source: usize,
@@ -146,7 +146,7 @@ impl Lowering<'_> {
         if self.programs[self.file].without.contains(&name.text) {
             // The newest definition is what later programs speak of, unless it is said of another one.
             if !self.programs[self.file].unspoken.contains(&name.text) {
-                let output = Output { file: self.file, span: name.span, source, definition, value };
+                let output = DefinedOutput { file: self.file, span: name.span, source, definition, value };
                 self.silent.insert(name.text.clone(), output);
             }
             return;
@@ -168,7 +168,7 @@ impl Lowering<'_> {
             Defined::Metric(metric) => self.groups[source].builder.add_metric(metric.clone()),
             Defined::Alert(alert) => self.groups[source].builder.add_alert(alert.clone()),
         }
-        let output = Output { file: self.file, span: name.span, source, definition, value };
+        let output = DefinedOutput { file: self.file, span: name.span, source, definition, value };
         self.outputs.insert(name.text.clone(), output);
     }
 

@@ -7,7 +7,7 @@ use timeline_core::plan::{
 };
 
 /// A part of what was lowered: outputs, and the sources that they read.
-pub(super) struct Part {
+pub(super) struct ProgramPart {
     /// Numbers of sources, ascending.
     pub sources: Vec<u8>,
     pub metrics: Vec<Metric>,
@@ -34,7 +34,7 @@ pub(super) fn roots_of_alert(alert: &Alert) -> impl Iterator<Item = NodeId> + '_
 }
 
 /// The plan of a part.
-pub(super) fn finish(plan: &Plan, part: &Part) -> Plan {
+pub(super) fn finish(plan: &Plan, part: &ProgramPart) -> Plan {
     let mut needed = vec![false; plan.nodes.len()];
     let mut need = |id: NodeId| needed[id.index()] = true;
     part.metrics.iter().flat_map(roots).for_each(&mut need);
@@ -49,7 +49,7 @@ pub(super) fn finish(plan: &Plan, part: &Part) -> Plan {
     rebuild(plan, part, &needed)
 }
 
-fn rebuild(plan: &Plan, part: &Part, needed: &[bool]) -> Plan {
+fn rebuild(plan: &Plan, part: &ProgramPart, needed: &[bool]) -> Plan {
     let mut sources = part.sources.iter().map(|source| plan.source_at(usize::from(*source)).clone());
     let mut builder = PlanBuilder::new(sources.next().expect("a part reads a source"));
     sources.for_each(|source| {
@@ -108,7 +108,7 @@ fn rebuild(plan: &Plan, part: &Part, needed: &[bool]) -> Plan {
 const FITS: &str = "a part of a plan reads no more columns than the plan";
 
 /// The column, under the number that its source has in the part.
-fn column(plan: &Plan, part: &Part, id: ColumnId) -> SourceColumn {
+fn column(plan: &Plan, part: &ProgramPart, id: ColumnId) -> SourceColumn {
     let column = &plan.columns[id.index()];
     let source = part.sources.iter().position(|source| *source == column.source);
     SourceColumn { source: source.expect("a part has the sources of all its columns") as u8, ..column.clone() }
@@ -128,7 +128,7 @@ fn any(when: Vec<NodeId>, builder: &mut PlanBuilder) -> Option<NodeId> {
     Some(builder.add(Op::Event(any)).expect("a plan has room for one more node"))
 }
 
-fn rename_columns(e: &mut EventExpr, of: (&Plan, &Part), builder: &mut PlanBuilder) {
+fn rename_columns(e: &mut EventExpr, of: (&Plan, &ProgramPart), builder: &mut PlanBuilder) {
     match e {
         EventExpr::Column(c) => *c = builder.column(column(of.0, of.1, *c)).expect(FITS),
         EventExpr::Constant(_) | EventExpr::Sample(_) => {}

@@ -5,7 +5,7 @@
 
 use super::Lowering;
 use crate::diagnostics::{codes, nearest};
-use crate::syntax::{Name, Span, Text, TimeForm};
+use crate::syntax::{Name, Span, TextLiteral, TimeForm};
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use std::sync::Arc;
@@ -60,7 +60,7 @@ impl Lowering<'_> {
     }
 
     /// A zone of the database that comes with the binary, by its name there.
-    pub(super) fn zone(&mut self, zone: &Text) -> Option<(String, TimeZone)> {
+    pub(super) fn zone(&mut self, zone: &TextLiteral) -> Option<(String, TimeZone)> {
         let database = TimeZoneDatabase::bundled();
         if let Ok(found) = database.get(&zone.text) {
             let name = found.iana_name().unwrap_or(&zone.text).to_owned();
@@ -80,7 +80,7 @@ impl Lowering<'_> {
     }
 
     /// Whether a form says an instant: what is written with it can be read with it, and says the day.
-    fn readable(&mut self, format: &Text) -> Option<()> {
+    fn readable(&mut self, format: &TextLiteral) -> Option<()> {
         let help = "a form is that of `strptime`: %Y-%m-%d, %d.%m.%Y, %H:%M:%S, %I:%M %p, %.f for a fraction, %z for an offset";
         let wrong = match form_fault(&format.text) {
             None => return Some(()),
@@ -92,8 +92,8 @@ impl Lowering<'_> {
     }
 
     /// What is said of CSV, as far as it can be.
-    pub(super) fn csv(&mut self, delimiter: Option<&Text>, decimal: Option<&Text>) -> Csv {
-        let one = |text: &Text| match text.text.as_bytes() {
+    pub(super) fn csv(&mut self, delimiter: Option<&TextLiteral>, decimal: Option<&TextLiteral>) -> Csv {
+        let one = |text: &TextLiteral| match text.text.as_bytes() {
             [byte] if byte.is_ascii() => Some(*byte),
             _ => None,
         };

@@ -14,7 +14,7 @@ use timeline_core::plan::{Compare, EventExpr, Op, Scalar, TimelineKind};
 use timeline_core::{Time, Type, Value};
 
 /// What a function reads: an event, or a state that an event sets.
-struct Argument {
+struct FunctionArgument {
     value: Rc<EventValue>,
     /// Of the state.
     latest: Option<Option<Time>>,
@@ -52,12 +52,12 @@ impl Lowering<'_> {
         }
         let mut source = None;
         let mut latest: Option<Option<Time>> = None;
-        let mut arguments: Vec<Option<Argument>> = vec![];
+        let mut arguments: Vec<Option<FunctionArgument>> = vec![];
         for (value, place) in values {
             let argument = match value {
                 Lowered::Error | Lowered::Mixed(_) => return Lowered::Error,
                 Lowered::Literal(_) => None,
-                Lowered::Event(event) => Some(Argument { value: Rc::clone(event), latest: None }),
+                Lowered::Event(event) => Some(FunctionArgument { value: Rc::clone(event), latest: None }),
                 Lowered::Node { source, id } => match self.event_of(*source, *id) {
                     Some(argument) => Some(argument),
                     None => return self.no_payload(*place, function, value),
@@ -155,7 +155,7 @@ impl Lowering<'_> {
     fn typed(
         &mut self,
         function: Scalar,
-        arguments: &[Option<Argument>],
+        arguments: &[Option<FunctionArgument>],
         values: &[(Lowered, Span)],
     ) -> Option<(Vec<EventExpr>, Vec<Type>)> {
         // A condition has a type of its own.
@@ -188,14 +188,14 @@ impl Lowering<'_> {
     }
 
     /// The event that sets a state.
-    fn event_of(&self, source: usize, id: timeline_core::NodeId) -> Option<Argument> {
+    fn event_of(&self, source: usize, id: timeline_core::NodeId) -> Option<FunctionArgument> {
         let Op::Latest { of, ttl } = *self.op(source, id) else { return None };
         let Op::Event(expr) = self.op(source, of) else { return None };
         let TimelineKind::Event(ty) = self.kind(source, of) else { return None };
         let (size, depth) = measure(expr);
         let source = self.source_of(source, expr);
         let value = EventValue { source, expr: expr.clone(), ty, size, depth, node: std::cell::OnceCell::new() };
-        Some(Argument { value: Rc::new(value), latest: Some(ttl) })
+        Some(FunctionArgument { value: Rc::new(value), latest: Some(ttl) })
     }
 
     /// `x in (a, b)`: `x` equals one of the constants.

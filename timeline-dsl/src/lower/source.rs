@@ -54,7 +54,7 @@ impl SourceEntry {
 
 /// Clauses as they are found.
 #[derive(Default)]
-struct Found<'a> {
+struct SourceClauses<'a> {
     key: Option<(&'a [KeyPart], Span)>,
     time: Option<(&'a FieldName, TimeUnit, Span)>,
     order: Option<(&'a FieldName, Span)>,
@@ -164,8 +164,8 @@ impl Lowering<'_> {
         columns
     }
 
-    fn clauses<'i>(&mut self, item: &'i SourceItem) -> Found<'i> {
-        let mut found = Found::default();
+    fn clauses<'i>(&mut self, item: &'i SourceItem) -> SourceClauses<'i> {
+        let mut found = SourceClauses::default();
         for clause in &item.clauses {
             let span = clause.span;
             let first = match &clause.kind {

@@ -21,7 +21,7 @@ const MAX_COLUMNS: usize = 64;
 
 /// What is known of a declared table.
 #[derive(Clone)]
-pub(super) struct Known {
+pub(super) struct KnownTable {
     span: Span,
     declared: Rc<DeclaredTable>,
     /// Nothing if its rows cannot be had, which is said.
@@ -30,7 +30,7 @@ pub(super) struct Known {
 
 /// Clauses as they are found.
 #[derive(Default)]
-struct Found<'a> {
+struct TableClauses<'a> {
     key: Option<(&'a [KeyPart], Span)>,
     from: Option<(&'a FieldName, Span)>,
     until: Option<(&'a FieldName, Span)>,
@@ -78,11 +78,11 @@ impl Lowering<'_> {
             csv: found.csv.map_or_else(Csv::default, |(csv, _)| csv),
         });
         let table = is_sound.then(|| self.rows(item, &declared)).flatten();
-        self.tables.insert(name.text.clone(), Known { span: item.span, declared, table });
+        self.tables.insert(name.text.clone(), KnownTable { span: item.span, declared, table });
     }
 
-    fn clauses_of_table<'i>(&mut self, item: &'i TableItem) -> Found<'i> {
-        let mut found = Found::default();
+    fn clauses_of_table<'i>(&mut self, item: &'i TableItem) -> TableClauses<'i> {
+        let mut found = TableClauses::default();
         for clause in &item.clauses {
             let span = clause.span;
             let first = match &clause.kind {
@@ -121,7 +121,7 @@ impl Lowering<'_> {
     fn key_of_table(
         &mut self,
         item: &TableItem,
-        found: &Found<'_>,
+        found: &TableClauses<'_>,
         columns: &BTreeMap<String, (SourceColumn, Span)>,
     ) -> Option<Vec<SourceColumn>> {
         let Some((parts, _)) = found.key else {
@@ -368,7 +368,7 @@ impl Lowering<'_> {
     }
 
     /// The number of a column.
-    fn column_of_table(&mut self, span: Span, known: &Known, table: &Name, column: Option<&Name>) -> Option<u16> {
+    fn column_of_table(&mut self, span: Span, known: &KnownTable, table: &Name, column: Option<&Name>) -> Option<u16> {
         let columns = &known.declared.columns;
         let names = || columns.iter().map(|column| column.name.as_str());
         let Some(column) = column else {

@@ -5,13 +5,13 @@ use super::value::Lowered;
 use crate::diagnostics::codes;
 use crate::modules::{Declared, ModuleProblem};
 use crate::names::own_name;
-use crate::syntax::{Argument, Name, OperatorItem, Span};
+use crate::syntax::{Name, OperatorItem, Span, SyntaxArgument};
 use std::sync::Arc;
 use timeline_core::plan::{MAX_PARAMETERS, MAX_STATE_BYTES, Op, TimelineKind, UserOperator};
 
 /// What is known of a declared operator.
 #[derive(Clone)]
-pub(super) struct Known {
+pub(super) struct KnownOperator {
     span: Span,
     /// Nothing if its declaration or its module is at fault, which is said.
     operator: Option<Arc<UserOperator>>,
@@ -34,7 +34,7 @@ impl Lowering<'_> {
             return;
         }
         let operator = self.operator(item);
-        self.operators.insert(name.text.clone(), Known { span: name.span, operator });
+        self.operators.insert(name.text.clone(), KnownOperator { span: name.span, operator });
     }
 
     fn operator(&mut self, item: &OperatorItem) -> Option<Arc<UserOperator>> {
@@ -72,12 +72,18 @@ impl Lowering<'_> {
     }
 
     /// The call of a user operator; nothing if none has the name.
-    pub(super) fn user_call(&mut self, span: Span, name: &Name, arguments: &[Argument]) -> Option<Lowered> {
+    pub(super) fn user_call(&mut self, span: Span, name: &Name, arguments: &[SyntaxArgument]) -> Option<Lowered> {
         let known = self.operators.get(&name.text)?.clone();
         Some(self.call_known(span, name, arguments, &known).unwrap_or(Lowered::Error))
     }
 
-    fn call_known(&mut self, span: Span, name: &Name, arguments: &[Argument], known: &Known) -> Option<Lowered> {
+    fn call_known(
+        &mut self,
+        span: Span,
+        name: &Name,
+        arguments: &[SyntaxArgument],
+        known: &KnownOperator,
+    ) -> Option<Lowered> {
         let places: Vec<_> = arguments.iter().map(|a| self.need_event(&a.value, &name.text)).collect();
         let places = places.into_iter().collect::<Option<Vec<_>>>()?;
         let operator = known.operator.as_ref()?;

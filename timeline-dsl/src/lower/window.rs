@@ -3,7 +3,7 @@
 use super::Lowering;
 use super::value::Lowered;
 use crate::diagnostics::{Severity, codes};
-use crate::names::{Function, Lookup, lookup};
+use crate::names::{FunctionLookup, FunctionMeaning, lookup};
 use crate::syntax::{Dimension, EveryClause, Expr, ExprKind, Span, WindowLength};
 use crate::tables::is_table_column;
 use timeline_core::plan::{CalendarUnit, Every, NodeId, Op, RatioUnit, TimelineKind, Unit};
@@ -339,7 +339,7 @@ impl Lowering<'_> {
     /// Whether the expression is a call of `latest`, in whatever spelling.
     fn is_latest(&self, e: &Expr) -> bool {
         matches!(&e.kind, ExprKind::Call { name, .. }
-            if matches!(lookup(&name.text), Lookup::Known(Function::Latest)))
+            if matches!(lookup(&name.text), FunctionLookup::Known(FunctionMeaning::Latest)))
     }
 
     pub(super) fn not_cumulative(&mut self, span: Span, value: &Lowered, clause: &str) -> Lowered {
@@ -384,8 +384,8 @@ impl Lowering<'_> {
 fn extreme(e: &Expr) -> Option<(bool, &Expr)> {
     let ExprKind::Call { name, arguments } = &e.kind else { return None };
     match (lookup(&name.text), arguments.as_slice()) {
-        (Lookup::Known(Function::Max), [of]) => Some((true, &of.value)),
-        (Lookup::Known(Function::Min), [of]) => Some((false, &of.value)),
+        (FunctionLookup::Known(FunctionMeaning::Max), [of]) => Some((true, &of.value)),
+        (FunctionLookup::Known(FunctionMeaning::Min), [of]) => Some((false, &of.value)),
         _ => None,
     }
 }

@@ -6,9 +6,11 @@ use super::{DECLARATIONS, MAX_NESTING, Parser};
 use crate::diagnostics::Diagnostic;
 use crate::diagnostics::codes;
 use crate::habits;
-use crate::lexer::Kind;
+use crate::lexer::TokenKind;
 use crate::names;
-use crate::syntax::{Argument, Dimension, EveryClause, Expr, ExprKind, Literal, Logic, Name, Sign, Span, WindowLength};
+use crate::syntax::{
+    Dimension, EveryClause, Expr, ExprKind, Literal, Logic, Name, Sign, Span, SyntaxArgument, WindowLength,
+};
 use timeline_core::plan::Compare;
 
 /// The most trailing clauses of one expression; two make sense.
@@ -71,7 +73,7 @@ impl Parser<'_> {
                     let by = self.binary(1);
                     ExprKind::ScopeBy(Box::new(value.take()), Box::new(by))
                 }
-                ("every", _) if matches!(self.nth(1).kind, Kind::Literal(_) | Kind::Calendar(..)) => {
+                ("every", _) if matches!(self.nth(1).kind, TokenKind::Literal(_) | TokenKind::Calendar(..)) => {
                     self.bump();
                     let every = self.every();
                     let span = start.to(self.last_span());
@@ -93,16 +95,16 @@ impl Parser<'_> {
     /// Behind `every`: how long windows are, in which zone, and from when on.
     fn every(&mut self) -> EveryClause {
         let length = match *self.kind() {
-            Kind::Calendar(count, unit) => WindowLength::Calendar(count, unit, self.bump()),
+            TokenKind::Calendar(count, unit) => WindowLength::Calendar(count, unit, self.bump()),
             _ => WindowLength::Time(self.binary(4)),
         };
         let (mut zone, mut offset) = (None, None);
         loop {
-            let is_text = matches!(self.nth(1).kind, Kind::Literal(Literal::Text(_)));
+            let is_text = matches!(self.nth(1).kind, TokenKind::Literal(Literal::Text(_)));
             if zone.is_none() && self.at_word("in") && is_text {
                 self.bump();
                 zone = self.quoted("a time zone, such as \"Europe/Berlin\"");
-            } else if offset.is_none() && self.at_word("offset") && matches!(self.nth(1).kind, Kind::Literal(_)) {
+            } else if offset.is_none() && self.at_word("offset") && matches!(self.nth(1).kind, TokenKind::Literal(_)) {
                 self.bump();
                 offset = Some(self.binary(4));
             } else {
@@ -125,7 +127,7 @@ impl Parser<'_> {
     /// order in which they are written.
     fn split(&mut self, of: Expr, dimensions: Vec<Dimension>) -> Expr {
         let start = self.span();
-        let is_capped = self.at_word("cap") && matches!(self.nth(1).kind, Kind::Word | Kind::Literal(_));
+        let is_capped = self.at_word("cap") && matches!(self.nth(1).kind, TokenKind::Word | TokenKind::Literal(_));
         let cap = is_capped.then(|| {
             self.bump();
             Box::new(self.binary(4))
@@ -201,14 +203,17 @@ impl Parser<'_> {
     /// A sign or a word of another language between operands is said, and read as the sign that is meant; `is null` and
     /// its like are said, and what they compare means nothing more.
     fn habit(&mut self, left: Expr, min: u8) -> Expr {
-        if self.panicking || self.nth(0).line_start && self.kind() == &Kind::Word {
+        if self.panicking || self.nth(0).line_start && self.kind() == &TokenKind::Word {
             return left;
         }
         let span = self.span();
         let written = span.text(self.text);
-        let begins = |kind: &Kind| matches!(kind, Kind::Word | Kind::Literal(_) | Kind::Sign("(" | "!" | "-"));
+        let begins = |kind: &TokenKind| {
+            matches!(kind, TokenKind::Word | TokenKind::Literal(_) | TokenKind::Sign("(" | "!" | "-"))
+        };
         // A sign that was read as another one is that one.
-        let is_own = matches!(self.kind(), Kind::Word) || matches!(self.kind(), Kind::Sign(sign) if *sign == written);
+        let is_own =
+            matches!(self.kind(), TokenKind::Word) || matches!(self.kind(), TokenKind::Sign(sign) if *sign == written);
         // Ends of a session are joined with `or`; behind a word at the end of a line is the next declaration.
         let is_end = ["after", "when"].contains(&self.nth_word(1)) || DECLARATIONS.contains(&self.nth_word(1));
         let fits = |meant: &&str| Infix::of(meant).is_some_and(|(level, _)| level >= min);
@@ -223,10 +228,10 @@ impl Parser<'_> {
             };
             self.mistake(codes::SYNTAX, span, format!("`{written}` is written `{meant}`"), help);
             let at = self.at;
-            self.tokens[at].kind = Kind::Sign(meant);
+            self.tokens[at].kind = TokenKind::Sign(meant);
             return left;
         }
-        if self.kind() != &Kind::Word || min > 3 {
+        if self.kind() != &TokenKind::Word || min > 3 {
             return left;
         }
         if written.eq_ignore_ascii_case("not")
@@ -292,12 +297,12 @@ impl Parser<'_> {
 
     /// `x in (a, b)`, which binds as a comparison does.
     fn one_of(&mut self, mut left: Expr, min: u8) -> Expr {
-        if min <= 3 && self.at_word("in") && self.nth(1).kind == Kind::Bad {
+        if min <= 3 && self.at_word("in") && self.nth(1).kind == TokenKind::Bad {
             // What the lexer could not read, it has said itself.
             self.panicking = true;
             return Expr { kind: ExprKind::Error, span: left.span };
         }
-        if min > 3 || self.panicking || !self.at_word("in") || self.nth(1).kind != Kind::Sign("(") {
+        if min > 3 || self.panicking || !self.at_word("in") || self.nth(1).kind != TokenKind::Sign("(") {
             return left;
         }
         self.bump();
@@ -335,7 +340,7 @@ impl Parser<'_> {
 
     fn infix(&self) -> Option<(u8, Infix)> {
         match self.kind() {
-            Kind::Sign(sign) if !self.panicking => Infix::of(sign),
+            TokenKind::Sign(sign) if !self.panicking => Infix::of(sign),
             _ => None,
         }
     }
@@ -353,7 +358,7 @@ impl Parser<'_> {
         if self.is_not() {
             self.mistake(codes::SYNTAX, start, format!("`{}` is written `!`", start.text(self.text)), "write `!`");
             let at = self.at;
-            self.tokens[at].kind = Kind::Sign("!");
+            self.tokens[at].kind = TokenKind::Sign("!");
         }
         let kind = if self.eat_sign("!") {
             ExprKind::Not(Box::new(self.unary()))
@@ -371,8 +376,8 @@ impl Parser<'_> {
         let word = self.nth_word(0);
         word.eq_ignore_ascii_case("not")
             && match self.nth(1).kind {
-                Kind::Word | Kind::Literal(_) => !self.nth(1).line_start,
-                Kind::Sign("(") => word != "not",
+                TokenKind::Word | TokenKind::Literal(_) => !self.nth(1).line_start,
+                TokenKind::Sign("(") => word != "not",
                 _ => false,
             }
     }
@@ -386,22 +391,22 @@ impl Parser<'_> {
     fn primary(&mut self) -> ExprKind {
         let open = self.span();
         match self.kind().clone() {
-            Kind::Literal(literal) => {
+            TokenKind::Literal(literal) => {
                 self.bump();
                 self.unit_apart(literal, open)
             }
-            Kind::Sign("(") => {
+            TokenKind::Sign("(") => {
                 self.bump();
                 let inner = self.full();
                 self.close(open, ")");
                 inner.kind
             }
-            Kind::Word => match self.nth_word(0) {
-                "true" | "false" if self.nth(1).kind != Kind::Sign("(") => {
+            TokenKind::Word => match self.nth_word(0) {
+                "true" | "false" if self.nth(1).kind != TokenKind::Sign("(") => {
                     let value = self.bump().text(self.text) == "true";
                     ExprKind::Literal(Literal::Bool(value))
                 }
-                word if matches!(self.nth(1).kind, Kind::Word | Kind::Literal(_))
+                word if matches!(self.nth(1).kind, TokenKind::Word | TokenKind::Literal(_))
                     && !self.nth(1).line_start
                     && !["in", "over", "split", "scope", "every"].contains(&self.nth_word(1))
                     && habits::beginning(word).is_some() =>
@@ -426,7 +431,7 @@ impl Parser<'_> {
             && !self.panicking
             && !self.nth(0).line_start
             // Of a source on one line: `lateness 5  s: string`.
-            && self.nth(1).kind != Kind::Sign(":")
+            && self.nth(1).kind != TokenKind::Sign(":")
         {
             let span = start.to(self.bump());
             let help = format!("write `{}{unit}`", start.text(self.text));
@@ -496,7 +501,7 @@ impl Parser<'_> {
             return self.during(open);
         }
         let mut arguments = vec![];
-        if self.at_sign("*") && self.nth(1).kind == Kind::Sign(")") {
+        if self.at_sign("*") && self.nth(1).kind == TokenKind::Sign(")") {
             let message = format!("`{}(*)` counts no event", name.text);
             let help = "name what is counted: `count(column)`, `count(column == \"value\")`";
             self.mistake(codes::SYNTAX, self.span(), message, help);
@@ -506,12 +511,14 @@ impl Parser<'_> {
         }
         while !self.panicking && !self.at_sign(")") {
             let has_word = match self.nth_word(0) {
-                "ttl" | "cap" => matches!(self.nth(1).kind, Kind::Word | Kind::Literal(_)),
-                "where" => matches!(self.nth(1).kind, Kind::Word | Kind::Literal(_) | Kind::Sign("!" | "(")),
+                "ttl" | "cap" => matches!(self.nth(1).kind, TokenKind::Word | TokenKind::Literal(_)),
+                "where" => {
+                    matches!(self.nth(1).kind, TokenKind::Word | TokenKind::Literal(_) | TokenKind::Sign("!" | "("))
+                }
                 _ => false,
             };
             let word = if has_word { self.name("a word") } else { None };
-            arguments.push(Argument { word, value: self.full() });
+            arguments.push(SyntaxArgument { word, value: self.full() });
             if !self.eat_sign(",") {
                 break;
             }
@@ -525,11 +532,11 @@ impl Parser<'_> {
     fn column(&mut self, open: Span) -> ExprKind {
         let span = self.span();
         let text = match self.kind().clone() {
-            Kind::Literal(Literal::Text(text)) if !self.panicking => {
+            TokenKind::Literal(Literal::Text(text)) if !self.panicking => {
                 self.bump();
                 text
             }
-            Kind::Literal(Literal::Bad) => {
+            TokenKind::Literal(Literal::Bad) => {
                 self.bump();
                 String::new()
             }

@@ -2,8 +2,8 @@
 
 use super::Parser;
 use crate::diagnostics::codes;
-use crate::lexer::Kind;
-use crate::syntax::{DuringClause, ExprKind, Literal, Name, Span, Text};
+use crate::lexer::TokenKind;
+use crate::syntax::{DuringClause, ExprKind, Literal, Name, Span, TextLiteral};
 
 impl Parser<'_> {
     /// What stands in the parentheses of `during`, of which the first was read.
@@ -11,8 +11,10 @@ impl Parser<'_> {
         let mut clause = DuringClause::default();
         while !self.panicking && !self.at_sign(")") {
             match self.kind().clone() {
-                Kind::Literal(Literal::Text(text)) => clause.hours.push(Text { text, span: self.bump() }),
-                Kind::Word if self.at_word("in") && matches!(self.nth(1).kind, Kind::Literal(Literal::Text(_))) => {
+                TokenKind::Literal(Literal::Text(text)) => clause.hours.push(TextLiteral { text, span: self.bump() }),
+                TokenKind::Word
+                    if self.at_word("in") && matches!(self.nth(1).kind, TokenKind::Literal(Literal::Text(_))) =>
+                {
                     let span = self.bump();
                     let zone = self.quoted("a time zone, such as \"Europe/Berlin\"");
                     if clause.zone.is_some() {
@@ -21,11 +23,11 @@ impl Parser<'_> {
                     }
                     clause.zone = clause.zone.or(zone);
                 }
-                Kind::Word if self.at_word("in") => {
+                TokenKind::Word if self.at_word("in") => {
                     self.bump();
                     self.expected("a time zone in quotes, such as \"Europe/Berlin\"");
                 }
-                Kind::Word if self.nth(1).kind != Kind::Sign("(") => {
+                TokenKind::Word if self.nth(1).kind != TokenKind::Sign("(") => {
                     let days = self.days();
                     clause.days.push(days);
                 }
@@ -43,7 +45,7 @@ impl Parser<'_> {
     fn days(&mut self) -> (Name, Option<Name>) {
         let span = self.bump();
         let first = Name { text: span.text(self.text).to_owned(), span };
-        let is_dash = self.at_sign("-") && self.nth(1).kind == Kind::Word;
+        let is_dash = self.at_sign("-") && self.nth(1).kind == TokenKind::Word;
         if is_dash {
             let message = "days from one to another are written with `..`";
             let help = format!("write `{}..{}`", first.text, self.nth_word(1));

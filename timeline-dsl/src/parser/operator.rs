@@ -3,7 +3,7 @@
 use super::Parser;
 use crate::diagnostics::codes;
 use crate::diagnostics::nearest;
-use crate::lexer::Kind;
+use crate::lexer::TokenKind;
 use crate::syntax::{Item, Literal, Name, OperatorItem, Span};
 use timeline_core::Type;
 
@@ -33,7 +33,7 @@ impl Parser<'_> {
             return None;
         }
         let span = self.span();
-        let Kind::Literal(Literal::Text(from)) = self.kind().clone() else {
+        let TokenKind::Literal(Literal::Text(from)) = self.kind().clone() else {
             self.expected("the file of the module, between double quotes");
             return None;
         };
@@ -66,7 +66,7 @@ impl Parser<'_> {
     /// A whole number of bytes.
     fn bytes(&mut self) -> Option<(u32, Span)> {
         let span = self.span();
-        if let Kind::Literal(Literal::Number(number)) = self.kind()
+        if let TokenKind::Literal(Literal::Number(number)) = self.kind()
             && number.whole
             && let Ok(bytes) = span.text(self.text).parse()
         {

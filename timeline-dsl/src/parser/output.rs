@@ -4,7 +4,7 @@ use super::Parser;
 use crate::diagnostics::Diagnostic;
 use crate::diagnostics::codes;
 use crate::habits;
-use crate::lexer::Kind;
+use crate::lexer::TokenKind;
 use crate::syntax::{AggregateItem, Dimension, Expr, ExprKind, FunctionItem, Name, Span};
 use timeline_core::plan::AggregateMembers;
 
@@ -12,7 +12,7 @@ impl Parser<'_> {
     /// `with NAME = EXPRESSION, ...`, if it stands there.
     pub(super) fn with(&mut self) -> Vec<Dimension> {
         let mut all = vec![];
-        if !self.at_word("with") || !matches!(self.nth(1).kind, Kind::Word) {
+        if !self.at_word("with") || !matches!(self.nth(1).kind, TokenKind::Word) {
             return all;
         }
         self.bump();
@@ -81,7 +81,7 @@ impl Parser<'_> {
         }
         let mut first = true;
         while !self.panicking && !self.at_sign(")") {
-            let is_call = self.nth(1).kind == Kind::Sign("(");
+            let is_call = self.nth(1).kind == TokenKind::Sign("(");
             match self.nth_word(0) {
                 "closed" if first && !is_call => {
                     self.bump();
@@ -122,7 +122,7 @@ impl Parser<'_> {
     fn function(&mut self, mut name: Name, functions: &mut Vec<FunctionItem>) {
         let mut of = vec![];
         // `p99.9`: all of it is the name of what is no function.
-        if self.at_sign(".") && self.is_joined() && matches!(self.nth(1).kind, Kind::Literal(_)) {
+        if self.at_sign(".") && self.is_joined() && matches!(self.nth(1).kind, TokenKind::Literal(_)) {
             self.bump();
             name.span = name.span.to(self.bump());
             name.text = name.span.text(self.text).to_owned();
@@ -130,7 +130,7 @@ impl Parser<'_> {
         if self.at_sign("(") {
             let open = self.bump();
             // `count()` is the habit of SQL and means the same; `count(distinct x)` is another one.
-            if self.at_word("distinct") && !matches!(self.nth(1).kind, Kind::Sign(_)) {
+            if self.at_word("distinct") && !matches!(self.nth(1).kind, TokenKind::Sign(_)) {
                 let message = format!("`{}` is no function of what it reads", name.text);
                 let help = "how many values something has is `distinct(x)`";
                 self.fail(Diagnostic::error(codes::SYNTAX, self.file, self.span().range(), message).help(help));

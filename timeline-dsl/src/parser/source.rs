@@ -5,8 +5,10 @@
 use super::Parser;
 use crate::diagnostics::{Diagnostic, codes, nearest};
 use crate::habits;
-use crate::lexer::Kind;
-use crate::syntax::{Clause, ClauseKind, EndPart, FieldName, Item, KeyPart, Literal, SourceItem, Text, TimeForm};
+use crate::lexer::TokenKind;
+use crate::syntax::{
+    Clause, ClauseKind, EndPart, FieldName, Item, KeyPart, Literal, SourceItem, TextLiteral, TimeForm,
+};
 use timeline_core::Type;
 use timeline_core::plan::FieldPath;
 
@@ -25,7 +27,8 @@ impl Parser<'_> {
         if !self.expect_sign("{") {
             return Some(Item::Source(item));
         }
-        while !self.at_sign("}") && self.kind() != &Kind::End && !(self.nth(0).line_start && self.at_declaration()) {
+        while !self.at_sign("}") && self.kind() != &TokenKind::End && !(self.nth(0).line_start && self.at_declaration())
+        {
             if self.eat_sign(",") || self.eat_sign(";") {
                 continue;
             }
@@ -47,9 +50,9 @@ impl Parser<'_> {
         self.panicking = false;
         self.depth = 0;
         let mut first = true;
-        while self.kind() != &Kind::End && !self.at_sign("}") {
+        while self.kind() != &TokenKind::End && !self.at_sign("}") {
             // On one line, the next column is worth having.
-            let is_column = self.kind() == &Kind::Word && self.nth(1).kind == Kind::Sign(":");
+            let is_column = self.kind() == &TokenKind::Word && self.nth(1).kind == TokenKind::Sign(":");
             if (self.nth(0).line_start || is_column) && !first || self.at_sign(",") {
                 return;
             }
@@ -59,7 +62,7 @@ impl Parser<'_> {
     }
 
     fn clause(&mut self) -> Option<ClauseKind> {
-        if self.nth(1).kind == Kind::Sign(":") || self.is_dashed_column() {
+        if self.nth(1).kind == TokenKind::Sign(":") || self.is_dashed_column() {
             return self.column_declaration();
         }
         let start = self.span();
@@ -160,10 +163,10 @@ impl Parser<'_> {
     /// Whether `my-column:` follows, which is no name.
     pub(super) fn is_dashed_column(&self) -> bool {
         let mut at = 0;
-        while self.nth(at).kind == Kind::Word && self.nth(at + 1).kind == Kind::Sign("-") {
+        while self.nth(at).kind == TokenKind::Word && self.nth(at + 1).kind == TokenKind::Sign("-") {
             at += 2;
         }
-        at > 0 && self.nth(at).kind == Kind::Word && self.nth(at + 1).kind == Kind::Sign(":")
+        at > 0 && self.nth(at).kind == TokenKind::Word && self.nth(at + 1).kind == TokenKind::Sign(":")
     }
 
     /// What is meant by words that begin no clause, where that is plain.
@@ -180,17 +183,17 @@ impl Parser<'_> {
     /// Whether what follows the comma is one more field of the key, and not a column or another clause.
     fn key_goes_on(&self) -> bool {
         let after = self.nth(2);
-        let is_column = after.kind == Kind::Sign(":");
+        let is_column = after.kind == TokenKind::Sign(":");
         let is_clause = CLAUSES.contains(&self.nth_word(1))
             && !after.line_start
-            && matches!(after.kind, Kind::Word | Kind::Literal(_));
-        matches!(self.nth(1).kind, Kind::Word | Kind::Literal(Literal::Text(_))) && !is_column && !is_clause
+            && matches!(after.kind, TokenKind::Word | TokenKind::Literal(_));
+        matches!(self.nth(1).kind, TokenKind::Word | TokenKind::Literal(Literal::Text(_))) && !is_column && !is_clause
     }
 
     /// `a`, or `a as b`.
     fn key_part(&mut self, what: &str) -> Option<KeyPart> {
         let field = self.field(what)?;
-        let has_alias = self.at_word("as") && self.nth(1).kind == Kind::Word;
+        let has_alias = self.at_word("as") && self.nth(1).kind == TokenKind::Word;
         let alias = if has_alias && self.eat_word("as") { Some(self.name("what the key is called")?) } else { None };
         Some(KeyPart { field, alias })
     }
@@ -206,7 +209,7 @@ impl Parser<'_> {
         if !self.eat_word("in") {
             return Some(None);
         }
-        if let Kind::Literal(Literal::Text(_)) = self.kind() {
+        if let TokenKind::Literal(Literal::Text(_)) = self.kind() {
             let message = "expected a time unit, found a string";
             let help = "a unit is ns, us, ms, s or rfc3339; a format stands behind `as`: `as \"%d.%m.%Y %H:%M\" in \"Europe/Berlin\"`";
             self.fail(Diagnostic::error(codes::SYNTAX, self.file, self.span().range(), message).help(help));
@@ -220,8 +223,10 @@ impl Parser<'_> {
         let (mut delimiter, mut decimal) = (None, None);
         loop {
             let (place, what) = match self.nth_word(0) {
-                "delimiter" if self.nth(1).kind != Kind::Sign(":") => (&mut delimiter, "a delimiter such as \";\""),
-                "decimal" if self.nth(1).kind != Kind::Sign(":") => (&mut decimal, "`\".\"` or `\",\"`"),
+                "delimiter" if self.nth(1).kind != TokenKind::Sign(":") => {
+                    (&mut delimiter, "a delimiter such as \";\"")
+                }
+                "decimal" if self.nth(1).kind != TokenKind::Sign(":") => (&mut decimal, "`\".\"` or `\",\"`"),
                 _ => break,
             };
             self.bump();
@@ -234,20 +239,20 @@ impl Parser<'_> {
         Some(ClauseKind::Csv { delimiter, decimal })
     }
 
-    pub(super) fn quoted(&mut self, what: &str) -> Option<Text> {
+    pub(super) fn quoted(&mut self, what: &str) -> Option<TextLiteral> {
         let span = self.span();
-        let Kind::Literal(Literal::Text(text)) = self.kind().clone() else {
+        let TokenKind::Literal(Literal::Text(text)) = self.kind().clone() else {
             self.expected(what);
             return None;
         };
         self.bump();
-        Some(Text { text, span })
+        Some(TextLiteral { text, span })
     }
 
     /// `a`, `a.b` or `"a.b"`; in quotes it may select in lists.
     pub(super) fn field(&mut self, what: &str) -> Option<FieldName> {
         let span = self.span();
-        if let Kind::Literal(Literal::Text(text)) = self.kind().clone() {
+        if let TokenKind::Literal(Literal::Text(text)) = self.kind().clone() {
             self.bump();
             let members = match FieldPath::parse(&text) {
                 Ok(path) => path.0,
@@ -300,13 +305,13 @@ impl Parser<'_> {
             let help = format!("{meant}the types are string, float, int and bool");
             self.mistake(codes::TYPE, ty.span, format!("`{}` is no type", ty.text), help);
         }
-        let has_from = self.at_word("from") && self.nth(1).kind != Kind::Sign(":") && !self.is_validity();
+        let has_from = self.at_word("from") && self.nth(1).kind != TokenKind::Sign(":") && !self.is_validity();
         let from = if has_from && self.eat_word("from") { Some(self.field("the path of the value")?) } else { None };
         let mut nulls = vec![];
-        if self.at_word("null") && matches!(self.nth(1).kind, Kind::Literal(Literal::Text(_))) {
+        if self.at_word("null") && matches!(self.nth(1).kind, TokenKind::Literal(Literal::Text(_))) {
             self.bump();
             nulls.push(self.quoted("a word that stands for null")?.text);
-            while self.at_sign(",") && matches!(self.nth(1).kind, Kind::Literal(Literal::Text(_))) {
+            while self.at_sign(",") && matches!(self.nth(1).kind, TokenKind::Literal(Literal::Text(_))) {
                 self.bump();
                 nulls.push(self.quoted("a further word that stands for null")?.text);
             }
@@ -317,7 +322,7 @@ impl Parser<'_> {
     /// Whether `from FIELD` is a table's clause, and no path of the column before it.
     fn is_validity(&self) -> bool {
         let mut at = 2;
-        while self.nth(at).kind == Kind::Sign(".") {
+        while self.nth(at).kind == TokenKind::Sign(".") {
             at += 2;
         }
         ["in", "as", "until"].contains(&self.nth_word(at))
@@ -334,7 +339,7 @@ impl Parser<'_> {
                     self.bump();
                     self.bump();
                     parts.push(EndPart::AfterInAll(length));
-                } else if self.at_word("billed") && self.nth(1).kind != Kind::Sign(":") {
+                } else if self.at_word("billed") && self.nth(1).kind != TokenKind::Sign(":") {
                     self.bump();
                     parts.push(EndPart::AfterBilled(length));
                 } else {
@@ -345,7 +350,7 @@ impl Parser<'_> {
                 return None;
             }
             // It may stand behind any of them.
-            if self.at_word("linger") && self.nth(1).kind != Kind::Sign(":") {
+            if self.at_word("linger") && self.nth(1).kind != TokenKind::Sign(":") {
                 self.bump();
                 parts.push(EndPart::Linger(self.binary(4)));
             }
@@ -355,7 +360,7 @@ impl Parser<'_> {
             }
             self.bump();
         }
-        if self.at_word("or") && self.nth(1).kind != Kind::Sign(":") {
+        if self.at_word("or") && self.nth(1).kind != TokenKind::Sign(":") {
             self.expected("`or when PREDICATE` or `or after DURATION`");
         }
         Some(ClauseKind::End(parts))

@@ -4,7 +4,7 @@
 
 use super::Parser;
 use crate::diagnostics::{Diagnostic, codes, nearest};
-use crate::lexer::Kind;
+use crate::lexer::TokenKind;
 use crate::syntax::{Clause, ClauseKind, FieldName, Item, KeyPart, Literal, TableItem, TimeForm};
 
 /// The words that begin a clause.
@@ -26,7 +26,8 @@ impl Parser<'_> {
         if !self.expect_sign("{") {
             return Some(Item::Table(item));
         }
-        while !self.at_sign("}") && self.kind() != &Kind::End && !(self.nth(0).line_start && self.at_declaration()) {
+        while !self.at_sign("}") && self.kind() != &TokenKind::End && !(self.nth(0).line_start && self.at_declaration())
+        {
             if self.eat_sign(",") || self.eat_sign(";") {
                 continue;
             }
@@ -45,7 +46,7 @@ impl Parser<'_> {
     }
 
     fn table_clause(&mut self) -> Option<ClauseKind> {
-        if self.nth(1).kind == Kind::Sign(":") || self.is_dashed_column() {
+        if self.nth(1).kind == TokenKind::Sign(":") || self.is_dashed_column() {
             return self.column_declaration();
         }
         let start = self.span();
@@ -63,7 +64,7 @@ impl Parser<'_> {
                 self.bump();
                 let from = self.field("the column with a row's first instant")?;
                 let form = self.time_form()?;
-                let until = if self.at_word("until") && self.nth(1).kind != Kind::Sign(":") {
+                let until = if self.at_word("until") && self.nth(1).kind != TokenKind::Sign(":") {
                     self.bump();
                     Some(self.field("the column with the first instant behind a row")?)
                 } else {
@@ -118,9 +119,9 @@ impl Parser<'_> {
         let after = self.nth(2);
         let is_clause = CLAUSES.contains(&self.nth_word(1))
             && !after.line_start
-            && matches!(after.kind, Kind::Word | Kind::Literal(_));
-        matches!(self.nth(1).kind, Kind::Word | Kind::Literal(Literal::Text(_)))
-            && after.kind != Kind::Sign(":")
+            && matches!(after.kind, TokenKind::Word | TokenKind::Literal(_));
+        matches!(self.nth(1).kind, TokenKind::Word | TokenKind::Literal(Literal::Text(_)))
+            && after.kind != TokenKind::Sign(":")
             && !is_clause
     }
 }

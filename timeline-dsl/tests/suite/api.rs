@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use timeline_core::plan::{FieldPath, TimeUnit};
 use timeline_core::{SECOND, Type};
-use timeline_dsl::{Defaults, Program, compile, compile_expression, is_expression, render_json};
+use timeline_dsl::{Defaults, ProgramText, compile, compile_expression, is_expression, render_json};
 
-fn program(name: &str, text: &str, without: &[&str]) -> Program {
+fn program(name: &str, text: &str, without: &[&str]) -> ProgramText {
     let without = without.iter().map(|s| s.to_string()).collect();
-    Program { name: name.into(), text: text.into(), without, ..Program::default() }
+    ProgramText { name: name.into(), text: text.into(), without, ..ProgramText::default() }
 }
 
 const SOURCE: &str = "source s { key k  time t in ms  x: string }\n";

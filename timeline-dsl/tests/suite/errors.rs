@@ -4,7 +4,7 @@ use crate::given::Given;
 use crate::limits::{compile_text, too_much};
 use std::collections::BTreeSet;
 use timeline_dsl::diagnostics::codes::ALL;
-use timeline_dsl::{Defaults, Program, Severity, compile_expression, compile_with, is_expression};
+use timeline_dsl::{Defaults, ProgramText, Severity, compile_expression, compile_with, is_expression};
 
 const PAGE: &str = include_str!("../../../docs/errors.md");
 
@@ -29,7 +29,7 @@ fn the_example_of_each_section_gives_its_code() {
         let found = if is_expression(example) {
             compile_expression(example, &Defaults::default())
         } else {
-            compile_with(&[Program { name: "p.tl".into(), text: example.into(), ..Program::default() }], &Given)
+            compile_with(&[ProgramText { name: "p.tl".into(), text: example.into(), ..ProgramText::default() }], &Given)
         };
         let found: BTreeSet<&str> = found.diagnostics.iter().map(|d| d.code).collect();
         assert_eq!(found, BTreeSet::from([code]), "the example of {code}");

@@ -7,7 +7,8 @@ use crate::given::Given;
 use std::fs;
 use std::path::{Path, PathBuf};
 use timeline_dsl::{
-    Compilation, Defaults, Format, Program, Sizes, compile_expression, compile_with, explain, is_expression, render,
+    Compilation, Defaults, ExplainFormat, ProgramText, SessionSize, compile_expression, compile_with, explain,
+    is_expression, render,
 };
 
 #[test]
@@ -44,14 +45,14 @@ fn answer(path: &Path) -> String {
     let mut out = render(&compilation.diagnostics, &programs, false);
     if compilation.is_ok() {
         for plan in &compilation.plans {
-            let sizes = Sizes { session_bytes: 8 * plan.nodes.len(), node_bytes: vec![8; plan.nodes.len()] };
-            out.push_str(&explain(plan, &sizes, Format::Text));
+            let sizes = SessionSize { session_bytes: 8 * plan.nodes.len(), node_bytes: vec![8; plan.nodes.len()] };
+            out.push_str(&explain(plan, &sizes, ExplainFormat::Text));
         }
     }
     out
 }
 
-fn compile_case(programs: &[Program], text: &str) -> Compilation {
+fn compile_case(programs: &[ProgramText], text: &str) -> Compilation {
     if !is_expression(&programs[0].text) {
         return compile_with(programs, &Given);
     }
@@ -60,12 +61,12 @@ fn compile_case(programs: &[Program], text: &str) -> Compilation {
     compile_expression(&programs[0].text, &defaults)
 }
 
-fn programs(name: &str, text: &str) -> Vec<Program> {
-    let mut all: Vec<Program> = vec![];
+fn programs(name: &str, text: &str) -> Vec<ProgramText> {
+    let mut all: Vec<ProgramText> = vec![];
     for line in text.split_inclusive('\n') {
         let file = line.strip_prefix("//// file ").map(str::trim);
         if let (Some(file), _) | (None, (true, file)) = (file, (all.is_empty(), name)) {
-            all.push(Program { name: file.to_owned(), text: String::new(), ..Program::default() });
+            all.push(ProgramText { name: file.to_owned(), text: String::new(), ..ProgramText::default() });
         }
         if !line.starts_with("//// file ") {
             all.last_mut().unwrap().text.push_str(line);

@@ -1,12 +1,12 @@
 //! Texts made to hurt: deep, long, wide, and small ones that would grow without bound.
 
 use std::fmt::Write;
-use timeline_dsl::{Compilation, Format, Program, Sizes, compile, explain, render};
+use timeline_dsl::{Compilation, ExplainFormat, ProgramText, SessionSize, compile, explain, render};
 
 pub(crate) const SOURCE: &str = "source s { key k  time t in ms  x: string  n: int }\n";
 
 pub(crate) fn compile_text(text: &str) -> Compilation {
-    compile(&[Program { name: "p.tl".into(), text: text.into(), ..Program::default() }])
+    compile(&[ProgramText { name: "p.tl".into(), text: text.into(), ..ProgramText::default() }])
 }
 
 pub(crate) fn codes(text: &str) -> Vec<&'static str> {
@@ -85,8 +85,8 @@ fn long_chains_are_no_nesting() {
     let sum = vec!["latest(n)"; 10_000].join(" + ");
     let compilation = compile_text(&format!("{SOURCE}metric a = {sum}"));
     assert!(compilation.is_ok());
-    for format in [Format::Text, Format::Dot, Format::Svg, Format::Json] {
-        assert!(explain(&compilation.plans[0], &Sizes::default(), format).len() < 40_000_000);
+    for format in [ExplainFormat::Text, ExplainFormat::Dot, ExplainFormat::Svg, ExplainFormat::Json] {
+        assert!(explain(&compilation.plans[0], &SessionSize::default(), format).len() < 40_000_000);
     }
 }
 
@@ -98,7 +98,7 @@ fn shared_inputs_are_not_written_out_again_and_again() {
     }
     let compilation = compile_text(&format!("{text}alert b = a499"));
     assert!(compilation.is_ok());
-    let drawn = explain(&compilation.plans[0], &Sizes::default(), Format::Text);
+    let drawn = explain(&compilation.plans[0], &SessionSize::default(), ExplainFormat::Text);
     assert!(drawn.len() < 1_000_000, "{}", drawn.len());
     assert!(drawn.contains("continued from"));
 }
@@ -106,13 +106,13 @@ fn shared_inputs_are_not_written_out_again_and_again() {
 #[test]
 fn a_line_of_a_mebibyte_is_shown_in_part() {
     let text = format!("{SOURCE}let a = \"{}\" == nothing", "é".repeat(400_000));
-    let program = Program { name: "p.tl".into(), text, ..Program::default() };
+    let program = ProgramText { name: "p.tl".into(), text, ..ProgramText::default() };
     let compilation = compile(std::slice::from_ref(&program));
     assert!(render(&compilation.diagnostics, &[program], false).len() < 2_000);
-    let program = Program {
+    let program = ProgramText {
         name: "p.tl".into(),
         text: format!("{SOURCE}let a = {}", "n".repeat(1_000_000)),
-        ..Program::default()
+        ..ProgramText::default()
     };
     let compilation = compile(std::slice::from_ref(&program));
     assert!(render(&compilation.diagnostics, &[program], false).len() < 3_000);

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use timeline_dsl::{
-    Compilation, Defaults, Format, Program, Sizes, compile, compile_expression, explain, is_expression, render,
-    render_json,
+    Compilation, Defaults, ExplainFormat, ProgramText, SessionSize, compile, compile_expression, explain,
+    is_expression, render, render_json,
 };
 
 const PIECES: &[&str] = &[
@@ -153,7 +153,7 @@ const PIECES: &[&str] = &[
 
 const DECLARATIONS: &str = "source s { key k time t in ms x: string y: int z: bool }\n";
 
-fn look_at(compilation: &Compilation, programs: &[Program]) {
+fn look_at(compilation: &Compilation, programs: &[ProgramText]) {
     assert!(compilation.diagnostics.len() <= timeline_dsl::diagnostics::MAX_DIAGNOSTICS + 1);
     for d in &compilation.diagnostics {
         assert!(d.help.is_some(), "{d:?} has no help");
@@ -165,8 +165,8 @@ fn look_at(compilation: &Compilation, programs: &[Program]) {
     render_json(&compilation.diagnostics, programs);
     if compilation.is_ok() {
         for plan in &compilation.plans {
-            for format in [Format::Text, Format::Dot, Format::Svg, Format::Json] {
-                explain(plan, &Sizes::default(), format);
+            for format in [ExplainFormat::Text, ExplainFormat::Dot, ExplainFormat::Svg, ExplainFormat::Json] {
+                explain(plan, &SessionSize::default(), format);
             }
         }
     }
@@ -175,7 +175,7 @@ fn look_at(compilation: &Compilation, programs: &[Program]) {
 fn try_text(text: String) {
     is_expression(&text);
     let defaults = Defaults { key: Some("k".into()), time: Some("t".into()), ..Defaults::default() };
-    let program = Program { name: "soup".into(), text, ..Program::default() };
+    let program = ProgramText { name: "soup".into(), text, ..ProgramText::default() };
     look_at(&compile_expression(&program.text, &defaults), std::slice::from_ref(&program));
     let programs = [program.clone(), program];
     look_at(&compile(&programs), &programs);

@@ -4,7 +4,7 @@ use crate::given::Given;
 use crate::limits::compile_text;
 use proptest::prelude::*;
 use timeline_core::plan::Fingerprint;
-use timeline_dsl::{Program, compile_with, operator_text};
+use timeline_dsl::{ProgramText, compile_with, operator_text};
 
 pub(crate) const SOURCE: &str = "source s { key k  time t in ms  x: string  n: int  f: float  b: bool }\n";
 
@@ -166,7 +166,7 @@ fn what_is_looked_up_is_written_back() {
                           table u from \"u.csv\" { key n, x  n: int, name: string }\n";
     let root = |expression: &str| {
         let text = format!("{SOURCE}{TABLES}metric m = {expression}");
-        let program = Program { name: "p".into(), text, ..Program::default() };
+        let program = ProgramText { name: "p".into(), text, ..ProgramText::default() };
         let compilation = compile_with(&[program], &Given);
         assert!(compilation.is_ok(), "{expression}: {:?}", compilation.diagnostics);
         let plan = &compilation.plans[0];
