@@ -3,14 +3,14 @@
 //! Each subcommand's own flags stand in its module under `commands`.
 //! Help, shell completions and the manual pages all come from these definitions.
 //! A flag wins over its `TIMELINE_...` variable (clap sees to that), which wins over `timeline.toml`
-//! (so flags with a setting have no default here; [`crate::settings::Settings`] gives it).
+//! (so flags with a setting have no default here; [`crate::settings::SettingsFile`] gives it).
 
-use crate::client::{Client, Wait};
+use crate::client::{ProcessorClient, WaitFor};
 use crate::commands;
 use crate::error::{Error, Result};
 use crate::log::LogFormat;
-use crate::output::Format;
-use crate::settings::Settings;
+use crate::output::OutputFormat;
+use crate::settings::SettingsFile;
 use clap::{Parser, Subcommand};
 use processor::engine::Page;
 use processor::http::BearerToken;
@@ -98,25 +98,25 @@ pub(crate) struct ServerFlag {
 
 impl ServerFlag {
     /// Base URL without a slash at its end.
-    pub(crate) fn url(&self, settings: &Settings) -> String {
+    pub(crate) fn url(&self, settings: &SettingsFile) -> String {
         let url = self.server.as_deref().or(settings.server.as_deref()).unwrap_or("http://127.0.0.1:7171");
         url.trim_end_matches('/').to_owned()
     }
 
     /// The client of that processor.
-    pub(crate) fn client(&self, settings: &Settings) -> Result<Client> {
+    pub(crate) fn client(&self, settings: &SettingsFile) -> Result<ProcessorClient> {
         let ca = self.ca.as_deref().or(settings.ca.as_deref());
-        Ok(Client::new(self.url(settings), ca)?.showing(token(self.token_file.as_deref(), settings)?))
+        Ok(ProcessorClient::new(self.url(settings), ca)?.showing(token(self.token_file.as_deref(), settings)?))
     }
 }
 
 /// The token to show: see [`tokens`]; of a file with several the one that may do most.
-fn token(flag: Option<&Path>, settings: &Settings) -> Result<Option<BearerToken>> {
+fn token(flag: Option<&Path>, settings: &SettingsFile) -> Result<Option<BearerToken>> {
     Ok(tokens(flag, settings)?.map(|tokens| tokens.own()))
 }
 
 /// The tokens in the file that a flag names, else that of `TIMELINE_TOKEN`, else those in the file of the settings, else none.
-pub(crate) fn tokens(flag: Option<&Path>, settings: &Settings) -> Result<Option<TokenStore>> {
+pub(crate) fn tokens(flag: Option<&Path>, settings: &SettingsFile) -> Result<Option<TokenStore>> {
     let variable = std::env::var("TIMELINE_TOKEN").ok().filter(|text| !text.is_empty());
     let file = flag.or(settings.token_file.as_deref().filter(|_| variable.is_none()));
     match (file, variable) {
@@ -137,13 +137,13 @@ pub(crate) fn tokens(flag: Option<&Path>, settings: &Settings) -> Result<Option<
 pub(crate) struct FormatFlag {
     /// How rows are written [default: table on a terminal, jsonl otherwise].
     #[arg(long, value_enum, env = "TIMELINE_FORMAT")]
-    format: Option<Format>,
+    format: Option<OutputFormat>,
 }
 
 impl FormatFlag {
     /// The format asked for, or the one that fits standard output.
-    pub(crate) fn format(&self, settings: &Settings) -> Format {
-        self.format.or(settings.format).unwrap_or_else(Format::for_stdout)
+    pub(crate) fn format(&self, settings: &SettingsFile) -> OutputFormat {
+        self.format.or(settings.format).unwrap_or_else(OutputFormat::for_stdout)
     }
 }
 
@@ -187,13 +187,13 @@ pub(crate) struct SyncFlags {
 
 impl SyncFlags {
     /// What to ask of the server.
-    pub(crate) fn wait(&self, settings: &Settings) -> Result<Wait> {
+    pub(crate) fn wait(&self, settings: &SettingsFile) -> Result<WaitFor> {
         let timeout = match (self.timeout, &settings.timeout) {
             (Some(flag), _) => flag,
             (None, Some(text)) => duration(text).map_err(|e| Error::Usage(format!("timeline.toml: timeout: {e}")))?,
             (None, None) => Duration::from_secs(60),
         };
-        Ok(Wait { sync: self.sync, timeout })
+        Ok(WaitFor { sync: self.sync, timeout })
     }
 }
 

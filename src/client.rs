@@ -9,12 +9,13 @@ mod tls;
 mod watch;
 
 pub(crate) use reply::{
-    Deployed, DeployedName, DeploymentStatus, Dropped, Note, Position, Session, SessionReply, SessionRow, Span,
+    DeployReply, DeployedName, DeploymentStatus, DropReply, ReplyNote, ReplyPosition, ReplySession, ReplySpan,
+    SessionReply, SessionRow,
 };
-pub(crate) use rows::Rows;
+pub(crate) use rows::ArrivingRows;
 #[cfg(feature = "otlp")]
 pub(crate) use tls::trusting;
-pub(crate) use watch::{Row, Watch};
+pub(crate) use watch::{AnswerWatch, WatchedRow};
 
 use crate::error::{Error, Result};
 use processor::engine::Page;
@@ -35,7 +36,7 @@ const DEPLOY: Duration = Duration::from_secs(3600);
 const MOST_BYTES: u64 = 1 << 30;
 
 /// A processor somewhere.
-pub(crate) struct Client {
+pub(crate) struct ProcessorClient {
     agent: Agent,
     base: String,
     token: Option<BearerToken>,
@@ -43,7 +44,7 @@ pub(crate) struct Client {
 
 /// Whether an answer waits until everything that the source holds now has been read, and how long.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wait {
+pub(crate) struct WaitFor {
     pub(crate) sync: bool,
     pub(crate) timeout: Duration,
 }
@@ -72,7 +73,7 @@ struct QueryRequest<'a> {
     timeout_s: f64,
 }
 
-impl Client {
+impl ProcessorClient {
     /// The processor at a base URL such as `http://127.0.0.1:7171` or, with TLS, `https://timeline.example`, which is
     /// trusted by the certificates in a file or by those that browsers trust.
     pub(crate) fn new(base: String, ca: Option<&Path>) -> Result<Self> {
@@ -93,12 +94,12 @@ impl Client {
             .timeout_connect(Some(CONNECT))
             .user_agent(concat!("timeline/", env!("CARGO_PKG_VERSION")));
         let config = trusting(config, ca.filter(|_| is_tls))?;
-        Ok(Client { agent: config.new_agent(), base, token: None })
+        Ok(ProcessorClient { agent: config.new_agent(), base, token: None })
     }
 
     /// The same client, showing a token with every request.
     pub(crate) fn showing(self, token: Option<BearerToken>) -> Self {
-        Client { token, ..self }
+        ProcessorClient { token, ..self }
     }
 
     /// How the processor is: partitions with their progress.
@@ -112,27 +113,27 @@ impl Client {
     }
 
     /// The answer to a question in SQL.
-    pub(crate) fn query(&self, sql: &str, wait: Wait) -> Result<Rows> {
+    pub(crate) fn query(&self, sql: &str, wait: WaitFor) -> Result<ArrivingRows> {
         let body = QueryRequest { sql, sync: wait.sync, timeout_s: wait.timeout.as_secs_f64() };
-        Rows::of(self.post("/v1/query", &body, Some(wait.timeout))?)
+        ArrivingRows::of(self.post("/v1/query", &body, Some(wait.timeout))?)
     }
 
     /// What runs, and at what cost.
-    pub(crate) fn queries(&self, page: Page) -> Result<Rows> {
+    pub(crate) fn queries(&self, page: Page) -> Result<ArrivingRows> {
         let [limit, offset] = [page.limit, page.offset].map(|n| n.to_string());
         let mut query = vec![];
         query.extend((page.limit != Page::ALL.limit).then_some(("limit", limit.as_str())));
         query.extend((page.offset != 0).then_some(("offset", offset.as_str())));
-        Rows::of(self.get("/v1/queries", &query, Some(CONNECT))?)
+        ArrivingRows::of(self.get("/v1/queries", &query, Some(CONNECT))?)
     }
 
     /// The sessions or groups far from the rest, farthest first.
-    pub(crate) fn outliers(&self, name: &str, page: Page, wait: Wait) -> Result<Rows> {
+    pub(crate) fn outliers(&self, name: &str, page: Page, wait: WaitFor) -> Result<ArrivingRows> {
         let [top, offset] = [page.limit, page.offset].map(|n| n.to_string());
         let mut query = vec![("name", name), ("top", top.as_str())];
         query.extend((page.offset != 0).then_some(("offset", offset.as_str())));
         wait.say(&mut query);
-        Rows::of(self.get("/v1/outliers", &query, Some(wait.timeout))?)
+        ArrivingRows::of(self.get("/v1/outliers", &query, Some(wait.timeout))?)
     }
 
     /// The sessions of a key, with every timeline of the query, or of all queries.
@@ -141,8 +142,8 @@ impl Client {
         key: &str,
         at_ns: Option<i64>,
         query_name: Option<&str>,
-        wait: Wait,
-    ) -> Result<(SessionReply, Vec<Position>)> {
+        wait: WaitFor,
+    ) -> Result<(SessionReply, Vec<ReplyPosition>)> {
         let at = at_ns.map(|t| t.to_string());
         let mut query = vec![("key", key)];
         query.extend(at.as_deref().map(|t| ("at", t)));
@@ -154,20 +155,20 @@ impl Client {
     }
 
     /// Adds or changes queries, or says what that would do.
-    pub(crate) fn deploy(&self, request: &DeployRequest) -> Result<Deployed> {
+    pub(crate) fn deploy(&self, request: &DeployRequest) -> Result<DeployReply> {
         json(self.post("/v1/deploy", request, Some(DEPLOY))?)
     }
 
     /// Removes a metric or an alert.
-    pub(crate) fn drop(&self, name: &str) -> Result<Dropped> {
+    pub(crate) fn drop(&self, name: &str) -> Result<DropReply> {
         let path = format!("/v1/queries/{}", escaped(name));
         json(self.checked(self.signed(self.agent.delete(self.base.clone() + &path)).call())?)
     }
 
     /// Answers as they change: of a name (`name`) or a question (`sql`).
-    pub(crate) fn watch(&self, parameter: &str, value: &str) -> Result<Watch> {
+    pub(crate) fn watch(&self, parameter: &str, value: &str) -> Result<AnswerWatch> {
         let response = self.get("/v1/watch", &[(parameter, value)], None)?;
-        Ok(Watch::new(response.into_body().into_reader()))
+        Ok(AnswerWatch::new(response.into_body().into_reader()))
     }
 
     fn get(&self, path: &str, query: &[(&str, &str)], limit: Option<Duration>) -> Result<Response<Body>> {
@@ -221,7 +222,7 @@ impl Client {
     }
 }
 
-impl Wait {
+impl WaitFor {
     /// Says in the query's parameters what the server must know of it.
     fn say(self, query: &mut Vec<(&str, &str)>) {
         if self.sync {
@@ -230,7 +231,7 @@ impl Wait {
     }
 }
 
-fn positions(response: &Response<Body>) -> Result<Vec<Position>> {
+fn positions(response: &Response<Body>) -> Result<Vec<ReplyPosition>> {
     header(response, "timeline-positions")
 }
 

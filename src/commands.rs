@@ -32,7 +32,7 @@ pub(crate) mod watch;
 use crate::args::{Cli, Command};
 use crate::error::Result;
 use crate::log;
-use crate::settings::Settings;
+use crate::settings::SettingsFile;
 
 /// Runs what the command line says.
 pub(crate) fn run(cli: Cli) -> Result<()> {
@@ -41,7 +41,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         log::start(cli.log_format.unwrap_or_default(), None);
         return answer_questions::run(args);
     }
-    let settings = Settings::load(cli.config.as_deref());
+    let settings = SettingsFile::load(cli.config.as_deref());
     // Settings that cannot be read are said as the flag wants it.
     let format = cli.log_format.or(settings.as_ref().ok().and_then(|settings| settings.log_format));
     let collector = match (&cli.command, &settings) {

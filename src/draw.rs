@@ -40,34 +40,34 @@ pub(crate) struct Drawing {
     /// Where it ends; not before `start`.
     pub(crate) end: i64,
     /// The timelines, from top to bottom.
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<DrawnRow>,
     /// What happened: the lowest row, if there is any.
-    pub(crate) events: Vec<Event>,
+    pub(crate) events: Vec<DrawnEvent>,
 }
 
 /// One timeline.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Row {
+pub(crate) struct DrawnRow {
     /// What stands to its left.
     pub(crate) label: String,
     /// Its spans by start, without overlap; where there is none the timeline is absent.
-    pub(crate) spans: Vec<Span>,
+    pub(crate) spans: Vec<DrawnSpan>,
     /// What stands to its right: its value at the end.
     pub(crate) last: String,
 }
 
 /// One span `[start, end)`.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Span {
+pub(crate) struct DrawnSpan {
     pub(crate) start: i64,
     /// `None` while it goes on.
     pub(crate) end: Option<i64>,
-    pub(crate) value: Value,
+    pub(crate) value: DrawnValue,
 }
 
 /// What a timeline is on a span.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Value {
+pub(crate) enum DrawnValue {
     /// A filled bar or a baseline.
     Bool(bool),
     /// A labelled segment.
@@ -85,7 +85,7 @@ pub(crate) enum Value {
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Event {
+pub(crate) struct DrawnEvent {
     pub(crate) time: i64,
     /// Shown beside its mark where there is room.
     pub(crate) text: String,
@@ -133,7 +133,7 @@ pub(crate) fn draw(drawing: &Drawing, style: &Style) -> String {
 }
 
 /// The labels as they fit, no two alike: where beginnings are, the ends are shown, or the numbers of the rows.
-fn labels(rows: &[Row], style: &Style, width: usize) -> Vec<String> {
+fn labels(rows: &[DrawnRow], style: &Style, width: usize) -> Vec<String> {
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut labels = vec![];
     for (n, row) in rows.iter().enumerate() {

@@ -14,7 +14,7 @@ mod sender;
 use crate::client::trusting;
 use crate::error::{Error, Result};
 use event_feeder::world::Instant;
-use link::{Link, Signal, WAITING_MAX};
+use link::{CollectorLink, Signal, WAITING_MAX};
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{TraceContextExt, TracerProvider};
 use opentelemetry::{Context, KeyValue};
@@ -27,8 +27,8 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{self, BatchSpanProcessor, SdkTracerProvider};
 use processor::service::writer_name;
 use processor::traced::{Follows, TARGET};
-use queue::{Counted, Queued};
-use sender::Sender;
+use queue::{CountedExporter, Queued};
+use sender::SignalSender;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +57,7 @@ pub(crate) const FOLLOWS: Option<Follows> = Some(follow);
 pub(crate) struct Collector {
     traces: SdkTracerProvider,
     logs: SdkLoggerProvider,
-    link: Arc<Link>,
+    link: Arc<CollectorLink>,
 }
 
 impl Collector {
@@ -98,8 +98,8 @@ impl Collector {
             .timeout_connect(Some(CONNECT))
             .timeout_global(Some(SEND));
         let agent = trusting(config, ca.filter(|_| is_tls))?.new_agent();
-        let link = Arc::new(Link::new(base.to_owned()));
-        let sender = |signal| Sender::new(agent.clone(), signal, Arc::clone(&link));
+        let link = Arc::new(CollectorLink::new(base.to_owned()));
+        let sender = |signal| SignalSender::new(agent.clone(), signal, Arc::clone(&link));
         let spans = SpanExporter::builder()
             .with_http()
             .with_http_client(sender(Signal::Traces))
@@ -116,10 +116,10 @@ impl Collector {
             .with_retry_policy(RetryPolicy::disabled())
             .build()
             .map_err(|error| wrong(&error.to_string()))?;
-        let spans = BatchSpanProcessor::builder(Counted::new(spans, &link))
+        let spans = BatchSpanProcessor::builder(CountedExporter::new(spans, &link))
             .with_batch_config(trace::BatchConfigBuilder::default().with_max_queue_size(WAITING_MAX).build())
             .build();
-        let records = BatchLogProcessor::builder(Counted::new(records, &link))
+        let records = BatchLogProcessor::builder(CountedExporter::new(records, &link))
             .with_batch_config(logs::BatchConfigBuilder::default().with_max_queue_size(WAITING_MAX).build())
             .build();
         let resource = Resource::builder()

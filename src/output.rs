@@ -20,7 +20,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 /// How rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Format {
+pub(crate) enum OutputFormat {
     /// Aligned columns for people.
     Table,
     /// One JSON array.
@@ -35,20 +35,20 @@ pub(crate) enum Format {
     Parquet,
 }
 
-impl Format {
+impl OutputFormat {
     /// What is written where nobody says otherwise: a table for people, lines of JSON for programs.
     pub(crate) fn for_stdout() -> Self {
-        if io::stdout().is_terminal() { Format::Table } else { Format::Jsonl }
+        if io::stdout().is_terminal() { OutputFormat::Table } else { OutputFormat::Jsonl }
     }
 
     fn is_binary(self) -> bool {
-        matches!(self, Format::Arrow | Format::Parquet)
+        matches!(self, OutputFormat::Arrow | OutputFormat::Parquet)
     }
 }
 
 /// Writes rows to standard output. With `fold` the text formats show a column and its siblings of other types as one.
 pub(crate) fn print(
-    format: Format,
+    format: OutputFormat,
     schema: &Schema,
     batches: impl Iterator<Item = Result<RecordBatch>>,
     fold: bool,
@@ -67,18 +67,18 @@ pub(crate) fn print(
 
 /// Writes rows to `out`.
 pub(crate) fn write<W: Write + Send>(
-    format: Format,
+    format: OutputFormat,
     schema: &Schema,
     batches: impl Iterator<Item = Result<RecordBatch>>,
     fold: bool,
     out: W,
 ) -> Result<()> {
     match format {
-        Format::Table => table::write(schema, batches, fold, out),
-        Format::Json => json::array(schema, batches, fold, out),
-        Format::Jsonl => json::lines(schema, batches, fold, out),
-        Format::Csv => csv::write(schema, batches, fold, out),
-        Format::Arrow => binary::arrow(schema, batches, out),
-        Format::Parquet => binary::parquet(schema, batches, out),
+        OutputFormat::Table => table::write(schema, batches, fold, out),
+        OutputFormat::Json => json::array(schema, batches, fold, out),
+        OutputFormat::Jsonl => json::lines(schema, batches, fold, out),
+        OutputFormat::Csv => csv::write(schema, batches, fold, out),
+        OutputFormat::Arrow => binary::arrow(schema, batches, out),
+        OutputFormat::Parquet => binary::parquet(schema, batches, out),
     }
 }

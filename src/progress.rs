@@ -18,13 +18,13 @@ const LOGGED: Duration = Duration::from_secs(10);
 const BAR: usize = 20;
 
 /// Where it is said how far some work is.
-pub(crate) struct Progress {
+pub(crate) struct ProgressReport {
     is_quiet: bool,
     is_terminal: bool,
-    state: Mutex<State>,
+    state: Mutex<ProgressState>,
 }
 
-struct State {
+struct ProgressState {
     begun: Instant,
     /// Not before that.
     next: Instant,
@@ -33,20 +33,20 @@ struct State {
 
 /// How much is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Done {
+pub(crate) struct ProgressCount {
     /// So many, of bytes where the unit is megabytes.
     pub(crate) count: u64,
     /// Of so many, where that is known.
     pub(crate) of: Option<u64>,
     /// What is counted.
-    pub(crate) unit: Unit,
+    pub(crate) unit: ProgressUnit,
     /// What was done to them: `read`, `written`.
     pub(crate) verb: &'static str,
 }
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unit {
+pub(crate) enum ProgressUnit {
     /// Bytes, said by the million.
     Megabytes,
     /// Rows.
@@ -57,32 +57,32 @@ pub(crate) enum Unit {
     Seconds,
 }
 
-impl Unit {
+impl ProgressUnit {
     fn name(self) -> &'static str {
         match self {
-            Unit::Megabytes => "MB",
-            Unit::Rows => "rows",
-            Unit::Events => "events",
-            Unit::Seconds => "s of the log",
+            ProgressUnit::Megabytes => "MB",
+            ProgressUnit::Rows => "rows",
+            ProgressUnit::Events => "events",
+            ProgressUnit::Seconds => "s of the log",
         }
     }
 
     fn amount(self, count: u64) -> f64 {
         match self {
-            Unit::Megabytes => count as f64 / 1e6,
-            Unit::Rows | Unit::Events | Unit::Seconds => count as f64,
+            ProgressUnit::Megabytes => count as f64 / 1e6,
+            ProgressUnit::Rows | ProgressUnit::Events | ProgressUnit::Seconds => count as f64,
         }
     }
 }
 
-impl Progress {
+impl ProgressReport {
     /// Of work that begins now; says nothing ever if it is to be quiet.
-    pub(crate) fn new(is_quiet: bool) -> Progress {
+    pub(crate) fn new(is_quiet: bool) -> ProgressReport {
         // A bar is no line of JSON.
         let is_terminal = stderr().is_terminal() && !log::is_json();
         let begun = Instant::now();
         let next = begun + if is_terminal { PATIENCE } else { LOGGED };
-        Progress { is_quiet, is_terminal, state: Mutex::new(State { begun, next, is_shown: false }) }
+        ProgressReport { is_quiet, is_terminal, state: Mutex::new(ProgressState { begun, next, is_shown: false }) }
     }
 
     /// Whether anything was said.
@@ -91,7 +91,7 @@ impl Progress {
     }
 
     /// Says how much is done, if it is time to.
-    pub(crate) fn tell(&self, done: Done) {
+    pub(crate) fn tell(&self, done: ProgressCount) {
         if self.is_quiet {
             return;
         }
@@ -111,7 +111,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressReport {
     fn drop(&mut self) {
         if self.is_terminal && self.state.lock().unwrap_or_else(PoisonError::into_inner).is_shown {
             let _ = write!(stderr(), "\r\x1b[K");
@@ -120,20 +120,20 @@ impl Drop for Progress {
 }
 
 /// How much of it is done, from 0 to 1, where that is known.
-fn part(Done { count, of, .. }: Done) -> Option<f64> {
+fn part(ProgressCount { count, of, .. }: ProgressCount) -> Option<f64> {
     of.filter(|of| *of > 0).map(|of| (count as f64 / of as f64).min(1.0))
 }
 
 /// A bar and the space behind it; nothing where nobody knows how much there is.
-fn bar(done: Done) -> String {
+fn bar(done: ProgressCount) -> String {
     let Some(part) = part(done) else { return String::new() };
     let full = (part * BAR as f64) as usize;
     format!("[{}{}] ", "=".repeat(full), " ".repeat(BAR - full))
 }
 
 /// In the units of people: how many of all of them, and how many a second.
-fn said(done: Done, time: Duration) -> String {
-    let Done { count, of, unit, verb } = done;
+fn said(done: ProgressCount, time: Duration) -> String {
+    let ProgressCount { count, of, unit, verb } = done;
     let (name, amount) = (unit.name(), unit.amount(count));
     let rate = amount / time.as_secs_f64().max(1e-9);
     match part(done).zip(of) {
@@ -159,24 +159,32 @@ fn left(seconds: f64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Done, Unit, bar, left, said};
+    use super::{ProgressCount, ProgressUnit, bar, left, said};
     use std::time::Duration;
 
     #[test]
     fn how_far_it_is_is_said_in_units_of_people() {
         let second = Duration::from_secs(2);
         let check = |(count, of), (unit, verb), line: &str| {
-            assert_eq!(said(Done { count, of, unit, verb }, second), line);
+            assert_eq!(said(ProgressCount { count, of, unit, verb }, second), line);
         };
-        check((30_000_000, Some(120_000_000)), (Unit::Megabytes, "read"), "25 % read, 30 of 120 MB, 15 MB/s, 6 s left");
-        check((3_000, None), (Unit::Rows, "read"), "3000 rows read, 1500 rows/s");
-        check((30_000_000, None), (Unit::Megabytes, "read"), "30 MB read, 15 MB/s");
-        check((300, Some(400)), (Unit::Events, "written"), "75 % written, 300 of 400 events, 150 events/s, 1 s left");
-        check((8, Some(0)), (Unit::Events, "written"), "8 events written, 4 events/s");
-        check((0, Some(8)), (Unit::Events, "written"), "0 % written, 0 of 8 events, 0 events/s");
-        check((8, Some(8)), (Unit::Events, "written"), "100 % written, 8 of 8 events, 4 events/s");
+        check(
+            (30_000_000, Some(120_000_000)),
+            (ProgressUnit::Megabytes, "read"),
+            "25 % read, 30 of 120 MB, 15 MB/s, 6 s left",
+        );
+        check((3_000, None), (ProgressUnit::Rows, "read"), "3000 rows read, 1500 rows/s");
+        check((30_000_000, None), (ProgressUnit::Megabytes, "read"), "30 MB read, 15 MB/s");
+        check(
+            (300, Some(400)),
+            (ProgressUnit::Events, "written"),
+            "75 % written, 300 of 400 events, 150 events/s, 1 s left",
+        );
+        check((8, Some(0)), (ProgressUnit::Events, "written"), "8 events written, 4 events/s");
+        check((0, Some(8)), (ProgressUnit::Events, "written"), "0 % written, 0 of 8 events, 0 events/s");
+        check((8, Some(8)), (ProgressUnit::Events, "written"), "100 % written, 8 of 8 events, 4 events/s");
         let behind = "25 % caught up, 600 of 2400 s of the log, 300 s of the log/s, 6 s left";
-        check((600, Some(2400)), (Unit::Seconds, "caught up"), behind);
+        check((600, Some(2400)), (ProgressUnit::Seconds, "caught up"), behind);
     }
 
     #[test]
@@ -188,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_bar_grows_to_its_full_length() {
-        let of = |count, of| bar(Done { count, of, unit: Unit::Events, verb: "written" });
+        let of = |count, of| bar(ProgressCount { count, of, unit: ProgressUnit::Events, verb: "written" });
         assert_eq!(of(0, Some(8)), "[                    ] ");
         assert_eq!(of(2, Some(8)), "[=====               ] ");
         assert_eq!(of(8, Some(8)), "[====================] ");

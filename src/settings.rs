@@ -4,7 +4,7 @@
 
 use crate::error::{Error, Result};
 use crate::log::LogFormat;
-use crate::output::Format;
+use crate::output::OutputFormat;
 use serde::Deserialize;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ const DEFAULT_FILE: &str = "timeline.toml";
 /// All keys of the file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Settings {
+pub(crate) struct SettingsFile {
     /// `server = "http://127.0.0.1:7171"`: the processor that queries go to.
     pub(crate) server: Option<String>,
     /// `state = "DIR"` or `"s3://BUCKET/PREFIX"`: where `serve` keeps its state.
@@ -65,7 +65,7 @@ pub(crate) struct Settings {
     /// `dead_letters_to = ...`: likewise what could not be used.
     pub(crate) dead_letters_to: Option<String>,
     /// `format = "table"`: how rows are written.
-    pub(crate) format: Option<Format>,
+    pub(crate) format: Option<OutputFormat>,
     /// `log_format = "json"`: how log lines on standard error are written.
     pub(crate) log_format: Option<LogFormat>,
     /// `otlp = "http://HOST:4318"`: the collector that `serve` sends traces and logs to.
@@ -86,7 +86,7 @@ pub(crate) enum HistoryPlace {
     At(String),
 }
 
-impl Settings {
+impl SettingsFile {
     /// Reads the named file, or `timeline.toml` if it is there.
     pub(crate) fn load(named: Option<&Path>) -> Result<Self> {
         let path = named.unwrap_or(Path::new(DEFAULT_FILE));
@@ -109,8 +109,8 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use super::{HistoryPlace, Settings};
-    use crate::output::Format;
+    use super::{HistoryPlace, SettingsFile};
+    use crate::output::OutputFormat;
     use std::path::Path;
 
     /// Each key is a flag and a variable of the same name, and `docs/operations.md` lists it.
@@ -119,7 +119,7 @@ mod tests {
     fn keys_flags_variables_and_documentation_have_the_same_names() {
         use clap::CommandFactory;
         use std::collections::BTreeSet;
-        let error = Settings::parse("unknown = 1", Path::new("t.toml")).unwrap_err().to_string();
+        let error = SettingsFile::parse("unknown = 1", Path::new("t.toml")).unwrap_err().to_string();
         let (_, keys) = error.split_once("expected one of").unwrap();
         let keys: BTreeSet<&str> = keys.split('`').skip(1).step_by(2).collect();
         assert!(keys.len() > 20, "{keys:?}");
@@ -143,12 +143,12 @@ mod tests {
     fn all_keys() {
         let text =
             "server = 'http://h:1'\nstate = 'd'\nlisten = '[::1]:0'\nformat = 'csv'\ntimeout = '5s'\nthreads = 2\n";
-        let settings = Settings::parse(text, Path::new("t")).unwrap();
+        let settings = SettingsFile::parse(text, Path::new("t")).unwrap();
         assert_eq!(settings.server.as_deref(), Some("http://h:1"));
-        assert_eq!(settings.format, Some(Format::Csv));
+        assert_eq!(settings.format, Some(OutputFormat::Csv));
         assert_eq!(settings.threads, Some(2));
         let text = "advertise = 'h:2'\nkeep = '1h'\nkeep_results = '90d'\nsubscription = 's'\npulsar_token_file = 't'\npulsar_ca = 'c'\notlp = 'http://h:4318'\n";
-        let settings = Settings::parse(text, Path::new("t")).unwrap();
+        let settings = SettingsFile::parse(text, Path::new("t")).unwrap();
         assert_eq!((settings.keep.as_deref(), settings.subscription.as_deref()), (Some("1h"), Some("s")));
         assert_eq!(settings.keep_results.as_deref(), Some("90d"));
         assert_eq!(settings.otlp.as_deref(), Some("http://h:4318"));
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn history_is_a_place_or_beside_the_state() {
-        let history = |text: &str| Settings::parse(text, Path::new("t.toml")).map(|settings| settings.history);
+        let history = |text: &str| SettingsFile::parse(text, Path::new("t.toml")).map(|settings| settings.history);
         assert!(matches!(history("history = true"), Ok(Some(HistoryPlace::Beside(true)))));
         assert!(
             matches!(history("history = 'lake'\nhistory_backlog = '2GiB'"), Ok(Some(HistoryPlace::At(place))) if place == "lake")
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_errors() {
-        let error = Settings::parse("sever = 'x'", Path::new("t.toml")).unwrap_err().to_string();
+        let error = SettingsFile::parse("sever = 'x'", Path::new("t.toml")).unwrap_err().to_string();
         assert!(error.starts_with("t.toml: ") && error.contains("sever") && error.contains("server"), "{error}");
     }
 }

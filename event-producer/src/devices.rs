@@ -9,20 +9,20 @@ use crate::text::{push_decimal, push_padded};
 
 /// What a device reports.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Report {
+pub struct DeviceReport {
     /// Number of the device.
     pub device: u32,
     /// Where it stands; said at its start and after a silence.
-    pub site: Option<Site>,
+    pub site: Option<DeviceSite>,
     /// How it feels.
-    pub status: Status,
+    pub status: DeviceStatus,
     /// Tenths of a degree.
     pub temperature: u16,
 }
 
 /// How a device feels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
+pub enum DeviceStatus {
     /// Well.
     Ok,
     /// Not quite well.
@@ -31,19 +31,19 @@ pub enum Status {
     Error,
 }
 
-impl Status {
+impl DeviceStatus {
     fn name(self) -> &'static str {
         match self {
-            Status::Ok => "ok",
-            Status::Warn => "warn",
-            Status::Error => "error",
+            DeviceStatus::Ok => "ok",
+            DeviceStatus::Warn => "warn",
+            DeviceStatus::Error => "error",
         }
     }
 }
 
 /// Where devices stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Site {
+pub enum DeviceSite {
     /// North.
     North,
     /// East.
@@ -54,22 +54,22 @@ pub enum Site {
     West,
 }
 
-impl Site {
+impl DeviceSite {
     /// All of them.
-    pub const ALL: [Site; 4] = [Site::North, Site::East, Site::South, Site::West];
+    pub const ALL: [DeviceSite; 4] = [DeviceSite::North, DeviceSite::East, DeviceSite::South, DeviceSite::West];
 
     /// Its name in the log.
     pub fn name(self) -> &'static str {
         match self {
-            Site::North => "north",
-            Site::East => "east",
-            Site::South => "south",
-            Site::West => "west",
+            DeviceSite::North => "north",
+            DeviceSite::East => "east",
+            DeviceSite::South => "south",
+            DeviceSite::West => "west",
         }
     }
 }
 
-impl Report {
+impl DeviceReport {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b",\"device\":\"d");
         push_padded(out, u64::from(self.device), 6);

@@ -16,22 +16,22 @@ use timeline_core::Time;
 
 use crate::reorder::Reorder;
 use crate::rng::Rng;
-use crate::truth::{Ledger, Row, Truth};
+use crate::truth::{TrueRow, Truth, TruthLedger};
 use crate::workload::{self, Workload};
-use crate::world::World;
-use crate::{Event, MILLISECOND};
+use crate::world::ModelWorld;
+use crate::{MILLISECOND, ModelEvent};
 
 /// Makes the log of a [`Workload`].
 #[derive(Debug)]
 pub struct Generator {
-    world: World,
+    world: ModelWorld,
     rng: Rng,
     // `(milliseconds since the start) << SEAT_BITS | seat`: one word, for the queue is most of the cost of an event.
     next: BinaryHeap<Reverse<u64>>,
     start_ms: u64,
     reorder: Option<Reorder>,
     strays: Strays,
-    ledger: Ledger,
+    ledger: TruthLedger,
     /// Lines that may still be made.
     left: u64,
 }
@@ -59,7 +59,7 @@ impl Generator {
     pub fn new(workload: &Workload) -> Result<Self, workload::Error> {
         workload.check()?;
         let mut rng = Rng::new(workload.seed, 1);
-        let world = World::new(workload.model, workload.sessions, &mut rng);
+        let world = ModelWorld::new(workload.model, workload.sessions, &mut rng);
         let next = (0..workload.sessions)
             .map(|seat| Reverse((world.first_ms(&mut rng) << SEAT_BITS) | u64::from(seat)))
             .collect::<Vec<_>>();
@@ -78,7 +78,7 @@ impl Generator {
                 seen_ms: None,
                 count: 0,
             },
-            ledger: Ledger::new(workload.model),
+            ledger: TruthLedger::new(workload.model),
             left: workload.events,
         })
     }
@@ -101,12 +101,12 @@ impl Generator {
     }
 
     /// The next line of the log as an event.
-    pub fn next_event(&mut self) -> Option<Event> {
+    pub fn next_event(&mut self) -> Option<ModelEvent> {
         if self.left > 0
             && let Some((seat, time_ms)) = self.strays.next()
         {
             self.left -= 1;
-            return Some(Event { time_ms, body: self.world.stray(seat, &mut self.strays.rng) });
+            return Some(ModelEvent { time_ms, body: self.world.stray(seat, &mut self.strays.rng) });
         }
         let event = self.next_in_order()?;
         self.strays.seen_ms = self.strays.seen_ms.max(Some(event.time_ms));
@@ -119,7 +119,7 @@ impl Generator {
     }
 
     /// The rows of the ledger since the last call: what is known of sessions that are over.
-    pub fn take_rows(&mut self) -> Vec<Row> {
+    pub fn take_rows(&mut self) -> Vec<TrueRow> {
         self.ledger.take_rows()
     }
 
@@ -137,7 +137,7 @@ impl Generator {
         Ok(self.ledger.finish(horizon, self.strays.count))
     }
 
-    fn next_in_order(&mut self) -> Option<Event> {
+    fn next_in_order(&mut self) -> Option<ModelEvent> {
         loop {
             let Some(reorder) = &mut self.reorder else { return self.make() };
             let now_ms = match self.next.peek() {
@@ -155,7 +155,7 @@ impl Generator {
     }
 
     /// The next event in event time.
-    fn make(&mut self) -> Option<Event> {
+    fn make(&mut self) -> Option<ModelEvent> {
         self.left = self.left.checked_sub(1)?;
         let mut top = self.next.peek_mut()?;
         let (offset_ms, seat) = (top.0 >> SEAT_BITS, (top.0 & ((1 << SEAT_BITS) - 1)) as u32);
@@ -165,7 +165,7 @@ impl Generator {
         top.0 = ((offset_ms + wait_ms) << SEAT_BITS) | u64::from(seat);
         drop::<PeekMut<'_, _>>(top);
         self.ledger.accept();
-        Some(Event { time_ms, body })
+        Some(ModelEvent { time_ms, body })
     }
 }
 

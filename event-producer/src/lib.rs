@@ -42,9 +42,9 @@ mod world;
 mod tests;
 
 pub use generator::Generator;
-pub use model::{Event, Model};
+pub use model::{Model, ModelEvent};
 pub use produce::{Options, Summary, run, run_telling};
-pub use truth::{Row, Totals, Truth};
+pub use truth::{TrueRow, TrueTotals, Truth};
 pub use workload::Workload;
 
 /// Nanoseconds in a millisecond, the unit of the event times in the logs.

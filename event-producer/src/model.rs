@@ -27,7 +27,7 @@ impl Model {
         }
     }
 
-    /// The program in the timeline language that asks for what [`crate::Totals`] knows, with a lateness of 2 s.
+    /// The program in the timeline language that asks for what [`crate::TrueTotals`] knows, with a lateness of 2 s.
     pub fn program(self) -> &'static str {
         match self {
             Model::Video => include_str!("../programs/video.tl"),
@@ -48,31 +48,31 @@ impl Model {
 
 /// One line of a log.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Event {
+pub struct ModelEvent {
     /// When it happened, in milliseconds since the Unix epoch.
     pub time_ms: u64,
     /// What it says.
-    pub body: Body,
+    pub body: EventBody,
 }
 
 /// What an event says.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Body {
+pub enum EventBody {
     /// Of a video session.
-    Video(video::Report),
+    Video(video::PlayerReport),
     /// Of a card.
     Payment(payments::Payment),
     /// Of a device.
-    Device(devices::Report),
+    Device(devices::DeviceReport),
 }
 
-impl Event {
+impl ModelEvent {
     /// The key of its session, card or device, as the line says it.
     pub fn key(&self) -> String {
         let (model, number) = match &self.body {
-            Body::Video(report) => (Model::Video, report.session),
-            Body::Payment(payment) => (Model::Payments, payment.card),
-            Body::Device(report) => (Model::Devices, report.device),
+            EventBody::Video(report) => (Model::Video, report.session),
+            EventBody::Payment(payment) => (Model::Payments, payment.card),
+            EventBody::Device(report) => (Model::Devices, report.device),
         };
         format!("{}{number:06}", char::from(model.key_letter()))
     }
@@ -82,9 +82,9 @@ impl Event {
         out.extend_from_slice(b"{\"ts\":");
         push_u64(out, self.time_ms);
         match &self.body {
-            Body::Video(report) => report.write(out),
-            Body::Payment(payment) => payment.write(out),
-            Body::Device(report) => report.write(out),
+            EventBody::Video(report) => report.write(out),
+            EventBody::Payment(payment) => payment.write(out),
+            EventBody::Device(report) => report.write(out),
         }
         out.extend_from_slice(b"}\n");
     }

@@ -22,11 +22,11 @@ use std::path::PathBuf;
 #[cfg(feature = "pulsar")]
 pub use access::Access;
 #[cfg(feature = "pulsar")]
-pub use publish::Messages;
-pub use target::Target;
+pub use publish::MessageOptions;
+pub use target::LogTarget;
 
 use crate::generator::Generator;
-use crate::truth::{Row, Totals};
+use crate::truth::{TrueRow, TrueTotals};
 use crate::workload::{self, Workload};
 use rate_limit::RateLimit;
 
@@ -48,7 +48,7 @@ pub struct Options {
     pub workload: Workload,
     /// Where the log goes: a file, which is appended to, `-` for standard output, or a topic
     #[arg(long, default_value = "-", value_name = "FILE|-|pulsar://HOST:PORT/TOPIC")]
-    pub to: Target,
+    pub to: LogTarget,
     /// How it is written
     #[command(flatten)]
     pub delivery: Delivery,
@@ -69,7 +69,7 @@ pub struct Delivery {
     /// How messages of a topic are made
     #[cfg(feature = "pulsar")]
     #[command(flatten)]
-    pub messages: Messages,
+    pub messages: MessageOptions,
 }
 
 /// What became of a log.
@@ -78,7 +78,7 @@ pub struct Summary {
     /// Lines written, late ones included.
     pub lines: u64,
     /// What is true of the log; `None` if its reader went away before its end.
-    pub totals: Option<Totals>,
+    pub totals: Option<TrueTotals>,
 }
 
 /// Why a log could not be made or written.
@@ -91,7 +91,7 @@ pub enum Error {
     #[error("{}: the log could not be written: {source}", .to)]
     Log {
         /// Where it goes.
-        to: Target,
+        to: LogTarget,
         /// What the system says.
         source: io::Error,
     },
@@ -148,7 +148,7 @@ pub fn run_telling(options: &Options, tell: Tell<'_>) -> Result<Summary, Error> 
     generator.keep_rows();
     let mut failed = None;
     let model = options.workload.model;
-    let rows = |rows: &[Row]| {
+    let rows = |rows: &[TrueRow]| {
         rows.iter().try_for_each(|row| row.write(model, &mut truth)).map_err(|error| {
             failed = Some(error);
             io::Error::other("the truth could not be written")
@@ -170,12 +170,12 @@ pub fn run_telling(options: &Options, tell: Tell<'_>) -> Result<Summary, Error> 
 fn send(
     generator: Generator,
     options: &Options,
-    rows: impl FnMut(&[Row]) -> io::Result<()>,
+    rows: impl FnMut(&[TrueRow]) -> io::Result<()>,
     tell: Tell<'_>,
 ) -> Result<Summary, Error> {
     let log_error = |source| Error::Log { to: options.to.clone(), source };
     #[cfg(feature = "pulsar")]
-    if let Target::Topic(address) = &options.to {
+    if let LogTarget::Topic(address) = &options.to {
         if options.delivery.torn {
             return Err(Error::Torn);
         }
@@ -196,11 +196,11 @@ pub fn deliver(
     mut generator: Generator,
     log: &mut dyn Write,
     delivery: &Delivery,
-    mut rows: impl FnMut(&[Row]) -> io::Result<()>,
+    mut rows: impl FnMut(&[TrueRow]) -> io::Result<()>,
     tell: Tell<'_>,
 ) -> io::Result<Summary> {
     let pace = RateLimit::new(delivery.rate);
-    let mut chunk = Chunk::new(delivery.torn);
+    let mut chunk = LineChunk::new(delivery.torn);
     let mut lines = 0;
     loop {
         let count = generator.fill(&mut chunk.bytes, pace.chunk());
@@ -222,15 +222,15 @@ pub fn deliver(
 }
 
 /// Lines on their way to the writer.
-struct Chunk {
+struct LineChunk {
     bytes: Vec<u8>,
     torn: bool,
     writes: usize,
 }
 
-impl Chunk {
+impl LineChunk {
     fn new(torn: bool) -> Self {
-        Chunk { bytes: Vec::new(), torn, writes: 0 }
+        LineChunk { bytes: Vec::new(), torn, writes: 0 }
     }
 
     /// Writes what is there; if lines are torn, part of the last one waits for the next write.
@@ -268,7 +268,7 @@ mod tests {
 
     fn options(to: &Path, truth: Option<PathBuf>, delivery: Delivery) -> Options {
         let workload = Workload { events: 3_000, sessions: 20, ..Workload::new(Model::Video) };
-        Options { workload, to: Target::File(to.into()), delivery, truth }
+        Options { workload, to: LogTarget::File(to.into()), delivery, truth }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::Event;
+use crate::ModelEvent;
 use crate::rng::Rng;
 
 /// Events that wait to be written.
@@ -16,7 +16,7 @@ pub(crate) struct Reorder {
     rng: Rng,
     // The key is small and the event is not: the heap moves indices into the slab.
     due: BinaryHeap<Reverse<(u64, u32)>>,
-    slab: Vec<Event>,
+    slab: Vec<ModelEvent>,
     free: Vec<u32>,
 }
 
@@ -26,7 +26,7 @@ impl Reorder {
     }
 
     /// Lets an event wait.
-    pub(crate) fn push(&mut self, event: Event) {
+    pub(crate) fn push(&mut self, event: ModelEvent) {
         let due_ms = event.time_ms + self.rng.below(self.jitter_ms + 1);
         let place = match self.free.pop() {
             Some(place) => {
@@ -47,7 +47,7 @@ impl Reorder {
     }
 
     /// The next event that is due at `now_ms`, if one is.
-    pub(crate) fn pop(&mut self, now_ms: u64) -> Option<Event> {
+    pub(crate) fn pop(&mut self, now_ms: u64) -> Option<ModelEvent> {
         let &Reverse((due_ms, place)) = self.due.peek()?;
         if due_ms > now_ms {
             return None;

@@ -6,7 +6,7 @@ mod log;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::{Generator, Model, Row, Workload};
+use crate::{Generator, Model, TrueRow, Workload};
 use log::{Line, accepted, parse};
 
 fn workloads() -> Vec<Workload> {
@@ -130,13 +130,13 @@ fn the_truth_is_what_brute_force_finds() {
 }
 
 /// The totals say what the rows say.
-fn check_totals(totals: &crate::Totals, rows: &[Row]) {
+fn check_totals(totals: &crate::TrueTotals, rows: &[TrueRow]) {
     let mut sessions = BTreeSet::new();
     let mut closed = BTreeSet::new();
     let (mut values, mut count, mut alerts) = (0, 0, 0);
     for row in rows {
         match row {
-            Row::Final(row) => {
+            TrueRow::Final(row) => {
                 sessions.insert(row.session);
                 if row.closed {
                     closed.insert(row.session);
@@ -144,7 +144,7 @@ fn check_totals(totals: &crate::Totals, rows: &[Row]) {
                 values += i128::from(row.value_ns);
                 count += 1;
             }
-            Row::Alert(_) => alerts += 1,
+            TrueRow::Alert(_) => alerts += 1,
         }
     }
     assert_eq!((totals.sessions, totals.closed), (sessions.len() as u64, closed.len() as u64));
@@ -166,7 +166,7 @@ fn the_logs_have_something_to_find() {
     }
     let (_, rows) = truth(&Workload { sessions: 7, ..Workload::new(Model::Video) });
     let closed = rows.iter().filter_map(|row| match row {
-        Row::Final(row) if row.closed => Some((row.session, row.read_ns)),
+        TrueRow::Final(row) if row.closed => Some((row.session, row.read_ns)),
         _ => None,
     });
     let closed: BTreeSet<_> = closed.collect();
@@ -225,7 +225,7 @@ fn truth_files_are_json() {
     }
 }
 
-fn truth(workload: &Workload) -> (crate::Totals, Vec<Row>) {
+fn truth(workload: &Workload) -> (crate::TrueTotals, Vec<TrueRow>) {
     let mut generator = Generator::new(workload).unwrap();
     generator.keep_rows();
     let mut rows = Vec::new();

@@ -30,14 +30,14 @@ use crate::Model;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Truth {
     /// Counts and sums.
-    pub totals: Totals,
+    pub totals: TrueTotals,
     /// The rows that had not been taken from the generator, if it was told to keep rows.
-    pub rows: Vec<Row>,
+    pub rows: Vec<TrueRow>,
 }
 
 /// Counts and sums over all sessions.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Totals {
+pub struct TrueTotals {
     /// What kind of log it is.
     pub model: Model,
     /// Lines of the log.
@@ -51,23 +51,23 @@ pub struct Totals {
     /// The largest time of a line that is not late; `None` for an empty log.
     pub horizon_ns: Option<Time>,
     /// By metric and value of its group column.
-    pub groups: BTreeMap<(&'static str, &'static str), Group>,
+    pub groups: BTreeMap<(&'static str, &'static str), TrueGroup>,
     /// Rows of each alert.
     pub alerts: BTreeMap<&'static str, u64>,
 }
 
 /// A metric over the sessions of a group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Group {
+pub struct TrueGroup {
     /// How many sessions have a value there.
     pub count: u64,
     /// The sum of their values, in nanoseconds.
     pub sum_ns: i128,
 }
 
-impl Totals {
+impl TrueTotals {
     /// A metric in a group; empty if nothing is known of it.
-    pub fn group(&self, metric: &str, group: &str) -> Group {
+    pub fn group(&self, metric: &str, group: &str) -> TrueGroup {
         self.groups.iter().find(|((m, g), _)| *m == metric && *g == group).map(|(_, total)| *total).unwrap_or_default()
     }
 
@@ -84,7 +84,7 @@ impl Totals {
     /// Writes the rows that close a truth file.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let column = group_column(self.model);
-        for ((metric, group), Group { count, sum_ns }) in &self.groups {
+        for ((metric, group), TrueGroup { count, sum_ns }) in &self.groups {
             writeln!(
                 out,
                 r#"{{"row":"total","metric":"{metric}","{column}":"{group}","count":{count},"sum_ns":{sum_ns}}}"#
@@ -93,7 +93,7 @@ impl Totals {
         for (alert, count) in &self.alerts {
             writeln!(out, r#"{{"row":"alerts","alert":"{alert}","count":{count}}}"#)?;
         }
-        let Totals { model, lines, late, sessions, closed, .. } = self;
+        let TrueTotals { model, lines, late, sessions, closed, .. } = self;
         writeln!(
             out,
             r#"{{"row":"log","model":"{}","lines":{lines},"late":{late},"sessions":{sessions},"closed":{closed},"horizon_ns":{}}}"#,
@@ -114,18 +114,18 @@ pub fn group_column(model: Model) -> &'static str {
 
 /// What is known of one session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Row {
+pub enum TrueRow {
     /// A final value, or the value at the horizon.
-    Final(Final),
+    Final(TrueFinal),
     /// A span of an alert.
-    Alert(Alert),
+    Alert(TrueAlert),
 }
 
 /// The value of a metric for a session and a value of its group column.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Final {
+pub struct TrueFinal {
     /// The session.
-    pub session: Key,
+    pub session: TrueKey,
     /// The metric of the model's program.
     pub metric: &'static str,
     /// The group's value.
@@ -142,9 +142,9 @@ pub struct Final {
 
 /// A span for which an alert is true.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Alert {
+pub struct TrueAlert {
     /// The session.
-    pub session: Key,
+    pub session: TrueKey,
     /// The alert of the model's program.
     pub alert: &'static str,
     /// Since when.
@@ -155,27 +155,27 @@ pub struct Alert {
 
 /// The key of a session: the model's letter and a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key {
+pub struct TrueKey {
     pub(crate) letter: char,
     pub(crate) number: u32,
 }
 
-impl std::fmt::Display for Key {
+impl std::fmt::Display for TrueKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}{:06}", self.letter, self.number)
     }
 }
 
-impl Row {
+impl TrueRow {
     /// Writes the row as a line of a truth file.
     pub fn write(&self, model: Model, out: &mut dyn Write) -> io::Result<()> {
         match self {
-            Row::Final(Final { session, metric, group, value_ns, start_ns, read_ns, closed }) => writeln!(
+            TrueRow::Final(TrueFinal { session, metric, group, value_ns, start_ns, read_ns, closed }) => writeln!(
                 out,
                 r#"{{"row":"final","session":"{session}","metric":"{metric}","{}":"{group}","value_ns":{value_ns},"start_ns":{start_ns},"read_ns":{read_ns},"closed":{closed}}}"#,
                 group_column(model)
             ),
-            Row::Alert(Alert { session, alert, start_ns, end_ns }) => writeln!(
+            TrueRow::Alert(TrueAlert { session, alert, start_ns, end_ns }) => writeln!(
                 out,
                 r#"{{"row":"alert","session":"{session}","alert":"{alert}","start_ns":{start_ns},"end_ns":{}}}"#,
                 OrNull(*end_ns)
@@ -197,25 +197,25 @@ impl std::fmt::Display for OrNull {
 
 /// Where the state machines of the sessions tell what they know.
 #[derive(Debug)]
-pub(crate) struct Ledger {
-    totals: Totals,
-    rows: Vec<Row>,
+pub(crate) struct TruthLedger {
+    totals: TrueTotals,
+    rows: Vec<TrueRow>,
     keep_rows: bool,
     letter: char,
 }
 
 /// A session, and where its values are read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reading {
+pub(crate) struct SessionReading {
     pub(crate) number: u32,
     pub(crate) start: Time,
     pub(crate) read: Time,
     pub(crate) closed: bool,
 }
 
-impl Ledger {
+impl TruthLedger {
     pub(crate) fn new(model: Model) -> Self {
-        let totals = Totals {
+        let totals = TrueTotals {
             model,
             lines: 0,
             late: 0,
@@ -225,14 +225,14 @@ impl Ledger {
             groups: BTreeMap::new(),
             alerts: BTreeMap::new(),
         };
-        Ledger { totals, rows: Vec::new(), keep_rows: false, letter: char::from(model.key_letter()) }
+        TruthLedger { totals, rows: Vec::new(), keep_rows: false, letter: char::from(model.key_letter()) }
     }
 
     pub(crate) fn keep_rows(&mut self) {
         self.keep_rows = true;
     }
 
-    pub(crate) fn take_rows(&mut self) -> Vec<Row> {
+    pub(crate) fn take_rows(&mut self) -> Vec<TrueRow> {
         std::mem::take(&mut self.rows)
     }
 
@@ -243,20 +243,20 @@ impl Ledger {
     }
 
     /// Counts a session; its values follow.
-    pub(crate) fn session(&mut self, reading: Reading) {
+    pub(crate) fn session(&mut self, reading: SessionReading) {
         self.totals.sessions += 1;
         self.totals.closed += u64::from(reading.closed);
     }
 
     /// A value of a session.
-    pub(crate) fn value(&mut self, reading: Reading, metric: &'static str, group: &'static str, value_ns: Time) {
+    pub(crate) fn value(&mut self, reading: SessionReading, metric: &'static str, group: &'static str, value_ns: Time) {
         let total = self.totals.groups.entry((metric, group)).or_default();
         total.count += 1;
         total.sum_ns += i128::from(value_ns);
         if self.keep_rows {
-            let session = Key { letter: self.letter, number: reading.number };
-            let Reading { start: start_ns, read: read_ns, closed, .. } = reading;
-            self.rows.push(Row::Final(Final { session, metric, group, value_ns, start_ns, read_ns, closed }));
+            let session = TrueKey { letter: self.letter, number: reading.number };
+            let SessionReading { start: start_ns, read: read_ns, closed, .. } = reading;
+            self.rows.push(TrueRow::Final(TrueFinal { session, metric, group, value_ns, start_ns, read_ns, closed }));
         }
     }
 
@@ -264,8 +264,8 @@ impl Ledger {
     pub(crate) fn alert(&mut self, number: u32, alert: &'static str, start_ns: Time, end_ns: Option<Time>) {
         *self.totals.alerts.entry(alert).or_default() += 1;
         if self.keep_rows {
-            let session = Key { letter: self.letter, number };
-            self.rows.push(Row::Alert(Alert { session, alert, start_ns, end_ns }));
+            let session = TrueKey { letter: self.letter, number };
+            self.rows.push(TrueRow::Alert(TrueAlert { session, alert, start_ns, end_ns }));
         }
     }
 

@@ -9,13 +9,13 @@ use crate::text::{push_decimal, push_padded, push_u64};
 
 /// What a player reports; a column that it does not mention is `None`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Report {
+pub struct PlayerReport {
     /// Number of the session.
     pub session: u32,
     /// Order of the reports of a session, from 0.
     pub seq: u32,
     /// The state that the player enters.
-    pub player: Option<Player>,
+    pub player: Option<PlayerState>,
     /// What the viewer does.
     pub action: Option<Action>,
     /// The CDN that the player loads from, from now on.
@@ -28,7 +28,7 @@ pub struct Report {
 
 /// A state of a player.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Player {
+pub enum PlayerState {
     /// Not yet asked to play.
     Init,
     /// Waiting for data.
@@ -41,14 +41,14 @@ pub enum Player {
     Stop,
 }
 
-impl Player {
+impl PlayerState {
     fn name(self) -> &'static str {
         match self {
-            Player::Init => "init",
-            Player::Buffer => "buffer",
-            Player::Play => "play",
-            Player::Pause => "pause",
-            Player::Stop => "stop",
+            PlayerState::Init => "init",
+            PlayerState::Buffer => "buffer",
+            PlayerState::Play => "play",
+            PlayerState::Pause => "pause",
+            PlayerState::Stop => "stop",
         }
     }
 }
@@ -102,7 +102,7 @@ impl Cdn {
     }
 }
 
-impl Report {
+impl PlayerReport {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b",\"sessionId\":\"s");
         push_padded(out, u64::from(self.session), 6);

@@ -10,7 +10,7 @@ use ureq::http::{Response, StatusCode};
 
 /// What an answer is true for, in one partition.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
-pub(crate) struct Position {
+pub(crate) struct ReplyPosition {
     /// Its source.
     #[serde(default)]
     pub(crate) source: Option<String>,
@@ -36,7 +36,7 @@ pub(crate) struct Position {
 
 /// Why an answer may not be the one that is meant.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
-pub(crate) struct Note {
+pub(crate) struct ReplyNote {
     pub(crate) message: String,
     pub(crate) help: String,
 }
@@ -45,12 +45,12 @@ pub(crate) struct Note {
 #[derive(Debug, Deserialize)]
 pub(crate) struct SessionReply {
     pub(crate) key: String,
-    pub(crate) sessions: Vec<Session>,
+    pub(crate) sessions: Vec<ReplySession>,
 }
 
 /// One session.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Session {
+pub(crate) struct ReplySession {
     pub(crate) start_ns: i64,
     /// None while it is open.
     pub(crate) end_ns: Option<i64>,
@@ -76,18 +76,18 @@ pub(crate) struct SessionRow {
     /// As programs name kinds: `event<T>`, `state<T>`, or a number's.
     pub(crate) kind: String,
     #[serde(default)]
-    pub(crate) spans: Vec<Span>,
+    pub(crate) spans: Vec<ReplySpan>,
     /// Its value at the end of the session or at the horizon, where spans do not tell it.
     #[serde(default)]
     pub(crate) last: Option<Box<RawValue>>,
     /// Its value at the instant that was asked for.
     #[serde(default)]
-    pub(crate) at: Option<At>,
+    pub(crate) at: Option<ValueAt>,
 }
 
 /// One span.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Span {
+pub(crate) struct ReplySpan {
     pub(crate) start_ns: i64,
     pub(crate) end_ns: Option<i64>,
     /// None where it is absent.
@@ -99,7 +99,7 @@ pub(crate) struct Span {
 
 /// A value at an instant, and why it is so.
 #[derive(Debug, Deserialize)]
-pub(crate) struct At {
+pub(crate) struct ValueAt {
     pub(crate) value: Option<Box<RawValue>>,
     /// Where its span begins; may be later than the event that caused it, by a timer.
     #[serde(default)]
@@ -129,7 +129,7 @@ pub(crate) struct SessionEvent {
 
 /// What a deployment does or did.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Deployed {
+pub(crate) struct DeployReply {
     /// One for each worker.
     #[serde(default)]
     pub(crate) nodes: Vec<DeployedNode>,
@@ -158,11 +158,11 @@ pub(crate) struct Deployed {
 
 /// What came of removing a query.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Dropped {
+pub(crate) struct DropReply {
     /// What stays of it.
     #[serde(default)]
     pub(crate) notes: Vec<String>,
-    /// As [`Deployed::not_yet`].
+    /// As [`DeployReply::not_yet`].
     #[serde(default)]
     pub(crate) not_yet: Vec<String>,
 }
@@ -188,12 +188,12 @@ pub(crate) struct DeployedName {
 pub(crate) struct DeploymentStatus {
     /// The deployments that are catching up.
     #[serde(default)]
-    pub(crate) catching_up: Vec<CatchingUp>,
+    pub(crate) catching_up: Vec<CatchUpReply>,
 }
 
 /// A deployment that is catching up.
 #[derive(Debug, Deserialize)]
-pub(crate) struct CatchingUp {
+pub(crate) struct CatchUpReply {
     pub(crate) deployment: u32,
     /// How much it has read of what those that answer have read, as far as this processor knows.
     #[serde(default)]
@@ -217,7 +217,7 @@ pub(crate) struct DeployedNode {
 
 /// What the server says where it refuses.
 #[derive(Debug, Default, Deserialize)]
-struct Problem {
+struct ServerProblem {
     /// The status, where it is too late to be the response's.
     #[serde(default)]
     status: u16,
@@ -235,19 +235,19 @@ pub(super) fn refusal(response: Response<Body>) -> Error {
     let status = response.status();
     let body = response.into_body().read_to_string().unwrap_or_default();
     let problem = serde_json::from_str(&body)
-        .unwrap_or_else(|_| Problem { message: body.trim().to_owned(), ..Problem::default() });
+        .unwrap_or_else(|_| ServerProblem { message: body.trim().to_owned(), ..ServerProblem::default() });
     error(status, problem)
 }
 
 /// The contract's error for what the server says behind the rows of an answer that broke off; none if it says nothing.
 pub(super) fn broken_off(text: &[u8]) -> Option<Error> {
-    let problem: Problem = serde_json::from_slice(text).ok()?;
+    let problem: ServerProblem = serde_json::from_slice(text).ok()?;
     let status = StatusCode::from_u16(problem.status).ok()?;
     let message = format!("the answer broke off: {}", problem.message);
-    Some(error(status, Problem { message, ..problem }))
+    Some(error(status, ServerProblem { message, ..problem }))
 }
 
-fn error(status: StatusCode, problem: Problem) -> Error {
+fn error(status: StatusCode, problem: ServerProblem) -> Error {
     let code = if problem.code.is_empty() { String::new() } else { format!("[{}]", problem.code) };
     let message = if problem.message.is_empty() { status.to_string() } else { problem.message };
     match (status, problem.rendered) {

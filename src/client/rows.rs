@@ -1,9 +1,9 @@
 //! The rows of an answer as they arrive: a stream of Arrow IPC as the body of a response.
 //!
 //! **Invariant:** rows end without an error only where the stream's end mark was read. The library takes a body that
-//! just ends, or breaks off between two messages, for the end of the stream, so [`Whole`] lets it see neither.
+//! just ends, or breaks off between two messages, for the end of the stream, so [`CompleteBody`] lets it see neither.
 
-use super::{Note, Position, header, positions, reply};
+use super::{ReplyNote, ReplyPosition, header, positions, reply};
 use crate::error::{Error, Result};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
@@ -25,36 +25,36 @@ const SAID_BYTES_MAX: u64 = 64 << 10;
 const HELP: &str = "the rows before it are not all of them: ask again; the processor's standard error says why";
 
 /// Rows as they arrive, and what they are true for.
-pub(crate) struct Rows {
+pub(crate) struct ArrivingRows {
     /// The columns.
     pub(crate) schema: SchemaRef,
     /// One for each partition that the answer speaks of.
-    pub(crate) positions: Vec<Position>,
+    pub(crate) positions: Vec<ReplyPosition>,
     /// Why they may not be those that are meant.
-    pub(crate) notes: Vec<Note>,
+    pub(crate) notes: Vec<ReplyNote>,
     /// How much of a list they are, where they are one of a list.
     pub(crate) extent: Option<PageExtent>,
-    batches: StreamReader<Whole>,
+    batches: StreamReader<CompleteBody>,
     tells: Rc<Cell<bool>>,
 }
 
-impl Rows {
+impl ArrivingRows {
     /// The rows of a response, of which the columns are there.
-    pub(super) fn of(response: Response<Body>) -> Result<Rows> {
+    pub(super) fn of(response: Response<Body>) -> Result<ArrivingRows> {
         let (positions, notes) = (positions(&response)?, header(&response, "timeline-notes")?);
         let extent = header(&response, "timeline-rows")?;
-        let body = Whole(Box::new(response.into_body().into_reader()));
+        let body = CompleteBody(Box::new(response.into_body().into_reader()));
         let batches = StreamReader::try_new(body, None).map_err(|error| match error {
             ArrowError::IoError(..) => broken_off(&error),
             error => Error::Other(anyhow::anyhow!("the server's answer is not a stream of rows: {error}")),
         })?;
-        Ok(Rows { schema: batches.schema(), positions, notes, extent, batches, tells: Rc::default() })
+        Ok(ArrivingRows { schema: batches.schema(), positions, notes, extent, batches, tells: Rc::default() })
     }
 
     /// The rows themselves; an interrupted answer is an error, not an end: what the server said of it, or that it cannot
     /// be reached any more.
     pub(crate) fn batches(self) -> impl Iterator<Item = Result<RecordBatch>> {
-        let Rows { mut batches, tells, .. } = self;
+        let ArrivingRows { mut batches, tells, .. } = self;
         let mut is_over = false;
         iter::from_fn(move || {
             if is_over {
@@ -74,7 +74,7 @@ impl Rows {
         })
     }
 
-    /// Whether a row that [`Rows::batches`] has given so far has any value but nulls and zeros, which an aggregate of no
+    /// Whether a row that [`ArrivingRows::batches`] has given so far has any value but nulls and zeros, which an aggregate of no
     /// rows has.
     pub(crate) fn tells(&self) -> Rc<Cell<bool>> {
         self.tells.clone()
@@ -82,9 +82,9 @@ impl Rows {
 }
 
 /// A body whose end is an error: whoever reads messages to the end mark never comes to it.
-struct Whole(Box<dyn Read>);
+struct CompleteBody(Box<dyn Read>);
 
-impl Whole {
+impl CompleteBody {
     /// What the server says of why there are no more rows, if that is what follows.
     fn said(&mut self) -> Option<Error> {
         let mut text = vec![];
@@ -94,7 +94,7 @@ impl Whole {
     }
 }
 
-impl Read for Whole {
+impl Read for CompleteBody {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self.0.read(into) {
             Ok(0) if !into.is_empty() => Err(io::Error::other("it ended before the mark of its end")),

@@ -1,6 +1,6 @@
 //! The client against canned answers on a socket.
 
-use super::{Client, Wait};
+use super::{ProcessorClient, WaitFor};
 use crate::error::Exit;
 use processor::engine::Page;
 use std::io::{Read, Write};
@@ -8,12 +8,12 @@ use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-const WAIT: Wait = Wait { sync: true, timeout: Duration::from_millis(10) };
+const WAIT: WaitFor = WaitFor { sync: true, timeout: Duration::from_millis(10) };
 
 /// A server that gives one answer; what it was asked comes back from the thread.
-fn server(answer: Vec<u8>) -> (Client, JoinHandle<String>) {
+fn server(answer: Vec<u8>) -> (ProcessorClient, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let client = Client::new(format!("http://{}", listener.local_addr().unwrap()), None).unwrap();
+    let client = ProcessorClient::new(format!("http://{}", listener.local_addr().unwrap()), None).unwrap();
     let thread = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut asked = Vec::new();
@@ -61,10 +61,10 @@ fn nobody_there_is_exit_3_with_help() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let error = Client::new(format!("http://{address}"), None).unwrap().queries(Page::ALL).err().unwrap();
+    let error = ProcessorClient::new(format!("http://{address}"), None).unwrap().queries(Page::ALL).err().unwrap();
     assert_eq!(Exit::from(&error), Exit::Unreachable);
     assert!(error.to_string().contains("is `timeline serve` running"), "{error}");
-    assert_eq!(Exit::from(&Client::new("ftp://x".into(), None).err().unwrap()), Exit::Usage);
+    assert_eq!(Exit::from(&ProcessorClient::new("ftp://x".into(), None).err().unwrap()), Exit::Usage);
 }
 
 #[test]

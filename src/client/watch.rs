@@ -8,13 +8,13 @@ use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 
 /// Answers as they change. Ends when the server ends the stream.
-pub(crate) struct Watch {
+pub(crate) struct AnswerWatch {
     lines: BufReader<Box<dyn Read>>,
 }
 
-impl Watch {
+impl AnswerWatch {
     pub(super) fn new(body: impl Read + 'static) -> Self {
-        Watch { lines: BufReader::new(Box::new(body)) }
+        AnswerWatch { lines: BufReader::new(Box::new(body)) }
     }
 
     /// The `data:` of the next event; `None` at the end of the stream.
@@ -54,7 +54,7 @@ fn failed(said: &str) -> Error {
     reply::broken_off(said.as_bytes()).unwrap_or_else(|| Error::Other(anyhow::anyhow!("the server failed: {said}")))
 }
 
-impl Iterator for Watch {
+impl Iterator for AnswerWatch {
     /// The rows of one answer, each as the JSON text that the server wrote.
     type Item = Result<Vec<Box<RawValue>>>;
 
@@ -68,24 +68,24 @@ impl Iterator for Watch {
 }
 
 /// The members of one row in the order in which the server wrote them.
-pub(crate) struct Row(pub(crate) Vec<(String, Box<RawValue>)>);
+pub(crate) struct WatchedRow(pub(crate) Vec<(String, Box<RawValue>)>);
 
-impl<'de> Deserialize<'de> for Row {
+impl<'de> Deserialize<'de> for WatchedRow {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
-            type Value = Row;
+        struct RowMembers;
+        impl<'de> Visitor<'de> for RowMembers {
+            type Value = WatchedRow;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a row")
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<WatchedRow, A::Error> {
                 let mut members = vec![];
                 while let Some(member) = map.next_entry()? {
                     members.push(member);
                 }
-                Ok(Row(members))
+                Ok(WatchedRow(members))
             }
         }
-        deserializer.deserialize_map(Members)
+        deserializer.deserialize_map(RowMembers)
     }
 }

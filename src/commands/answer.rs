@@ -1,9 +1,9 @@
 //! Answers of a server: rows to standard output, and the positions that they are true for beside them.
 
-use crate::client::{Note, Position, Rows};
+use crate::client::{ArrivingRows, ReplyNote, ReplyPosition};
 use crate::error::Result;
 use crate::output::text::time_string;
-use crate::output::{self, Format, table};
+use crate::output::{self, OutputFormat, table};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use serde_json::value::RawValue;
@@ -20,13 +20,13 @@ pub(super) struct PositionsFlag {
 
 impl PositionsFlag {
     /// Writes the rows, and the positions where the flag says.
-    pub(super) fn print(&self, rows: Rows, format: Format) -> Result<()> {
+    pub(super) fn print(&self, rows: ArrivingRows, format: OutputFormat) -> Result<()> {
         self.print_as(rows, format, false)
     }
 
     /// The same, with the columns of a value folded into one if `fold`.
-    pub(super) fn print_as(&self, rows: Rows, format: Format, fold: bool) -> Result<()> {
-        for Note { message, help } in &rows.notes {
+    pub(super) fn print_as(&self, rows: ArrivingRows, format: OutputFormat, fold: bool) -> Result<()> {
+        for ReplyNote { message, help } in &rows.notes {
             eprintln!("timeline: {message}\n  help: {help}");
         }
         if !self.positions {
@@ -58,13 +58,13 @@ impl PositionsFlag {
 
 /// Says on standard error what an answer is true for, in one line, and then what its partitions lack; `more` says how to
 /// learn where each of several stands.
-pub(super) fn tell(positions: &[Position], more: &str) {
+pub(super) fn tell(positions: &[ReplyPosition], more: &str) {
     eprint!("{}{}", summary(positions, more), lacks(positions));
 }
 
 /// A line for all partitions: where the only one stands, or how far all of several are.
-fn summary(positions: &[Position], more: &str) -> String {
-    let of = |p: &Position| p.watermark_ns.map(time_string);
+fn summary(positions: &[ReplyPosition], more: &str) -> String {
+    let of = |p: &ReplyPosition| p.watermark_ns.map(time_string);
     let after = |watermark: Option<String>| watermark.map_or_else(String::new, |time| format!(", watermark {time}"));
     match positions {
         [] => String::new(),
@@ -93,9 +93,9 @@ fn summary(positions: &[Position], more: &str) -> String {
 }
 
 /// A line for each kind of what partitions lack, with the first of them by name.
-fn lacks(positions: &[Position]) -> String {
+fn lacks(positions: &[ReplyPosition]) -> String {
     let mut text = String::new();
-    let names = |of: &dyn Fn(&Position) -> bool| {
+    let names = |of: &dyn Fn(&ReplyPosition) -> bool| {
         let names: Vec<String> = positions.iter().filter(|p| of(p)).map(partition).collect();
         let more = if names.len() > NAMED { format!(" and {} more", names.len() - NAMED) } else { String::new() };
         let word = if names.len() == 1 { "partition" } else { "partitions" };
@@ -139,18 +139,18 @@ pub(super) fn not_yet(addresses: &[String]) {
 }
 
 /// A partition with its source, if the server says it.
-fn partition(p: &Position) -> String {
+fn partition(p: &ReplyPosition) -> String {
     let number = bare(&p.partition);
     p.source.as_ref().map_or_else(|| number.clone(), |source| format!("{source}/{number}"))
 }
 
 /// Each column's name and text; several partitions stand in one text, in one order in all three.
-fn columns(positions: &[Position]) -> [(&'static str, String); 3] {
-    let joined = |of: fn(&Position) -> String| positions.iter().map(of).collect::<Vec<_>>().join("; ");
+fn columns(positions: &[ReplyPosition]) -> [(&'static str, String); 3] {
+    let joined = |of: fn(&ReplyPosition) -> String| positions.iter().map(of).collect::<Vec<_>>().join("; ");
     [("partition", joined(partition)), ("position", joined(|p| bare(&p.position))), ("watermark", joined(watermark))]
 }
 
-fn watermark(position: &Position) -> String {
+fn watermark(position: &ReplyPosition) -> String {
     position.watermark_ns.map(time_string).unwrap_or_default()
 }
 

@@ -13,7 +13,7 @@ mod pulsar;
 
 use super::serve::on_signal;
 use crate::error::{Error, Result};
-use crate::settings::Settings;
+use crate::settings::SettingsFile;
 use event_feeder::world::Instant;
 use event_feeder::{Decoder, FileSource, Next, Source};
 use event_producer::{Generator, Model, Workload};
@@ -38,7 +38,7 @@ pub(crate) struct Args {
     /// Something else than files.
     #[cfg(feature = "pulsar")]
     #[command(subcommand)]
-    what: Option<What>,
+    what: Option<BenchPart>,
     /// How many events.
     #[arg(long, value_name = "N", default_value_t = 5_000_000)]
     pub(crate) events: u64,
@@ -53,7 +53,7 @@ pub(crate) struct Args {
 /// What is measured beside files.
 #[cfg(feature = "pulsar")]
 #[derive(Debug, clap::Subcommand)]
-enum What {
+enum BenchPart {
     Pulsar(pulsar::Args),
 }
 
@@ -72,9 +72,9 @@ metric cirr = duration_where(has_existed(playerState == "play") && !has_existed_
 metric playing_time = duration_where(latest(playerState) == "play") split by latest(cdn) | aggregate(group_by(cdn), sum)
 "#;
 
-pub(super) fn run(args: &Args, _: &Settings) -> Result<()> {
+pub(super) fn run(args: &Args, _: &SettingsFile) -> Result<()> {
     #[cfg(feature = "pulsar")]
-    if let Some(What::Pulsar(args)) = &args.what {
+    if let Some(BenchPart::Pulsar(args)) = &args.what {
         return pulsar::run(args);
     }
     let dir = std::env::temp_dir().join(format!("timeline-bench-{}", std::process::id()));

@@ -20,13 +20,13 @@ pub(crate) struct Args {
     #[arg(short = 'e', long = "expression", value_name = "EXPR", conflicts_with = "programs")]
     expression: Option<String>,
     /// How findings are written: for people on standard error, or as a JSON array on standard output.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = FindingsFormat::Text)]
+    format: FindingsFormat,
 }
 
 /// How findings are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+enum FindingsFormat {
     Text,
     Json,
 }
@@ -42,9 +42,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
 }
 
 /// What to say of a program with errors.
-fn check(program: &ProgramText, format: Format) -> Result<Option<String>> {
+fn check(program: &ProgramText, format: FindingsFormat) -> Result<Option<String>> {
     let compilation = program::compilation(program, &program::placeholders());
-    if format == Format::Json {
+    if format == FindingsFormat::Json {
         let findings = render_json(&compilation.diagnostics, std::slice::from_ref(program));
         std::io::stdout().write_all(format!("{}\n", findings.trim_end()).as_bytes())?;
         return Ok((!compilation.is_ok()).then(|| format!("{} has errors", program.name)));

@@ -6,9 +6,9 @@
 
 use super::serve::on_signal;
 use crate::args::Cli;
-use crate::client::{Client, Wait};
+use crate::client::{ProcessorClient, WaitFor};
 use crate::error::{Error, Result};
-use crate::settings::Settings;
+use crate::settings::SettingsFile;
 use arrow::array::StringArray;
 use clap::Parser;
 use event_feeder::world::{self, Instant};
@@ -43,14 +43,14 @@ pub(crate) struct Args {
 /// How long the events are streamed for, whatever their number.
 const STREAMED_FOR: Duration = Duration::from_millis(3500);
 /// Waits until everything written has been read.
-const SYNCED: Wait = Wait { sync: true, timeout: Duration::from_secs(60) };
+const SYNCED: WaitFor = WaitFor { sync: true, timeout: Duration::from_secs(60) };
 /// Events written at a time.
 const CHUNK: usize = 10_000;
 
-pub(super) fn run(args: &Args, _: &Settings) -> Result<()> {
+pub(super) fn run(args: &Args, _: &SettingsFile) -> Result<()> {
     let dir = std::env::temp_dir().join(format!("timeline-demo-{}", std::process::id()));
     std::fs::create_dir_all(&dir).map_err(Error::Output)?;
-    let running = Running::default();
+    let running = RunningDemo::default();
     let (interrupted, left) = (running.clone(), dir.clone());
     on_signal(move |code| {
         // Held from here on, so that no other processor starts.
@@ -67,9 +67,9 @@ pub(super) fn run(args: &Args, _: &Settings) -> Result<()> {
 
 /// The processor that runs, which ends with the demonstration, whatever ends that.
 #[derive(Clone, Default)]
-struct Running(Arc<Mutex<Option<Child>>>);
+struct RunningDemo(Arc<Mutex<Option<Child>>>);
 
-impl Running {
+impl RunningDemo {
     fn slot(&self) -> MutexGuard<'_, Option<Child>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -86,7 +86,7 @@ impl Running {
     }
 }
 
-fn show(args: &Args, dir: &Path, running: &Running) -> Result<()> {
+fn show(args: &Args, dir: &Path, running: &RunningDemo) -> Result<()> {
     let models = [(Model::Video, args.events * 9 / 10), (Model::Payments, args.events / 10)];
     println!("Viewers of three CDNs and holders of cards: {} events to come. The questions:\n", args.events);
     for (model, _) in models {
@@ -101,7 +101,7 @@ fn show(args: &Args, dir: &Path, running: &Running) -> Result<()> {
         models.map(|(model, events)| stream(args.seed, model, events, dir, &written)).into_iter().collect();
 
     println!("\nStarting `timeline serve`: the durable processor, a process of its own.");
-    let mut server = Server::start(dir, running)?;
+    let mut server = ServerProcess::start(dir, running)?;
     let mut next_line = args.events / 4;
     let mut killed = false;
     let begin = Instant::now();
@@ -112,7 +112,7 @@ fn show(args: &Args, dir: &Path, running: &Running) -> Result<()> {
             drop(running.stop());
             println!("    killed with SIGKILL, in the middle of its work; the events go on");
             world::sleep(Duration::from_millis(300));
-            server = Server::start(dir, running)?;
+            server = ServerProcess::start(dir, running)?;
             println!("    started again: {}", server.line);
             killed = true;
             next_line = args.events * 3 / 4;
@@ -129,7 +129,7 @@ fn show(args: &Args, dir: &Path, running: &Running) -> Result<()> {
     for stream in streams {
         truths.push(stream.join().map_err(|_| Error::Other(anyhow::anyhow!("the generator stopped unexpectedly")))??);
     }
-    let client = Client::new(server.url.clone(), None)?;
+    let client = ProcessorClient::new(server.url.clone(), None)?;
     let wait = SYNCED;
     let worst = first_text(&client, "cirr", wait)?;
     println!(
@@ -203,13 +203,13 @@ fn stream(
 }
 
 /// The processor, as a process.
-struct Server {
+struct ServerProcess {
     url: String,
     line: String,
 }
 
-impl Server {
-    fn start(dir: &Path, running: &Running) -> Result<Self> {
+impl ServerProcess {
+    fn start(dir: &Path, running: &RunningDemo) -> Result<Self> {
         let program = std::env::current_exe().map_err(Error::Output)?;
         let log = File::options().create(true).append(true).open(dir.join("serve.log")).map_err(Error::Output)?;
         let path = |name: &str| -> PathBuf { dir.join(name) };
@@ -234,7 +234,7 @@ impl Server {
         }
         let url = line.split_whitespace().find(|word| word.starts_with("http://"));
         match url.map(|url| url.trim_end_matches(',').to_owned()) {
-            Some(url) => Ok(Server { url, line: line.trim().trim_start_matches("timeline: ").to_owned() }),
+            Some(url) => Ok(ServerProcess { url, line: line.trim().trim_start_matches("timeline: ").to_owned() }),
             None => {
                 let said = std::fs::read_to_string(dir.join("serve.log")).unwrap_or_default();
                 Err(Error::Other(anyhow::anyhow!("`timeline serve` did not start: {said}")))
@@ -243,7 +243,7 @@ impl Server {
     }
 
     fn show_progress(&self, written: u64) -> Result<()> {
-        let status = Client::new(self.url.clone(), None)?.status()?;
+        let status = ProcessorClient::new(self.url.clone(), None)?.status()?;
         let partitions = status["partitions"].as_array().cloned().unwrap_or_default();
         let sum = |name: &str| partitions.iter().filter_map(|p| p[name].as_u64()).sum::<u64>();
         println!(
@@ -257,7 +257,7 @@ impl Server {
 }
 
 /// Rebuffering and playing time of each CDN, beside what the generator knows.
-fn rebuffering(client: &Client, truth: &Truth) -> Result<()> {
+fn rebuffering(client: &ProcessorClient, truth: &Truth) -> Result<()> {
     let mut sums: BTreeMap<String, [i128; 2]> = BTreeMap::new();
     for (i, metric) in ["cirr", "playing_time"].into_iter().enumerate() {
         for row in client.watch("name", metric)?.next().transpose()?.unwrap_or_default() {
@@ -296,7 +296,7 @@ fn nanoseconds(text: &str) -> i128 {
 }
 
 /// The sessions of an answer.
-fn sessions(client: &Client, name: &str, top: usize, wait: Wait) -> Result<Vec<String>> {
+fn sessions(client: &ProcessorClient, name: &str, top: usize, wait: WaitFor) -> Result<Vec<String>> {
     let mut names = vec![];
     for batch in client.outliers(name, Page::first(top), wait)?.batches() {
         let batch = batch?;
@@ -307,18 +307,18 @@ fn sessions(client: &Client, name: &str, top: usize, wait: Wait) -> Result<Vec<S
     Ok(names)
 }
 
-fn first_text(client: &Client, name: &str, wait: Wait) -> Result<Option<String>> {
+fn first_text(client: &ProcessorClient, name: &str, wait: WaitFor) -> Result<Option<String>> {
     Ok(sessions(client, name, 1, wait)?.into_iter().next())
 }
 
-fn count_rows(client: &Client, name: &str) -> Result<usize> {
+fn count_rows(client: &ProcessorClient, name: &str) -> Result<usize> {
     Ok(sessions(client, name, 1_000_000, SYNCED)?.len())
 }
 
 /// The cards that the generator had used in two cities.
 fn cards(truth: &Truth) -> std::collections::BTreeSet<String> {
-    let of = |row: &event_producer::truth::Row| match row {
-        event_producer::truth::Row::Alert(alert) if alert.alert == "impossible_travel" => {
+    let of = |row: &event_producer::truth::TrueRow| match row {
+        event_producer::truth::TrueRow::Alert(alert) if alert.alert == "impossible_travel" => {
             Some(alert.session.to_string())
         }
         _ => None,
@@ -327,7 +327,7 @@ fn cards(truth: &Truth) -> std::collections::BTreeSet<String> {
 }
 
 /// Runs a command as a user would, and shows it.
-fn command(args: &Args, server: &Server, words: &[&str], what: &str) -> Result<()> {
+fn command(args: &Args, server: &ServerProcess, words: &[&str], what: &str) -> Result<()> {
     println!("{what}:\n\n    $ timeline {}\n", words.join(" "));
     let mut line = vec!["timeline"];
     line.extend(words);

@@ -6,10 +6,10 @@
 use super::answer::{bare, not_yet};
 use super::program;
 use crate::args::ServerFlag;
-use crate::client::{Client, DeployRequest, Deployed, DeployedName, NamedProgram};
+use crate::client::{DeployReply, DeployRequest, DeployedName, NamedProgram, ProcessorClient};
 use crate::error::Result;
 use crate::output::table;
-use crate::settings::Settings;
+use crate::settings::SettingsFile;
 use arrow::array::AsArray;
 use event_feeder::world::{self, Instant};
 use processor::engine::Page;
@@ -36,8 +36,8 @@ pub(crate) struct Args {
     #[arg(long)]
     plan: bool,
     /// Whether new queries replay the log from its start, or begin with what comes next.
-    #[arg(long, value_enum, default_value_t = From::Start)]
-    from: From,
+    #[arg(long, value_enum, default_value_t = DeployFrom::Start)]
+    from: DeployFrom,
     /// Do not wait until what reads the log from its start has caught up; it goes on by itself.
     #[arg(long)]
     no_wait: bool,
@@ -47,22 +47,22 @@ pub(crate) struct Args {
 
 /// Where a new query begins.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum From {
+enum DeployFrom {
     /// With the first event of the log.
     Start,
     /// With the next event; sessions that may have begun before are partial.
     Now,
 }
 
-pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
+pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
     let mut programs = vec![];
     for path in &args.programs {
         let (name, text) = program::read_whole(path)?;
         programs.push(NamedProgram { name, text });
     }
     let from = match args.from {
-        From::Start => "start",
-        From::Now => "now",
+        DeployFrom::Start => "start",
+        DeployFrom::Now => "now",
     };
     let request = DeployRequest { programs, plan: args.plan, from };
     let client = args.server.client(settings)?;
@@ -96,7 +96,7 @@ const LOOK: Duration = Duration::from_millis(200);
 const SAY: Duration = Duration::from_secs(2);
 
 /// Waits until a deployment has caught up, and says how far it is.
-fn wait(client: &Client, number: u32) -> Result<()> {
+fn wait(client: &ProcessorClient, number: u32) -> Result<()> {
     let mut said = Instant::now();
     let mut is_said = false;
     loop {
@@ -118,7 +118,7 @@ fn wait(client: &Client, number: u32) -> Result<()> {
 }
 
 /// Says what the records that were read say of what is new: what answered before may have been right where this is a silent 0.
-fn tell_remarks(client: &Client, names: &[DeployedName]) {
+fn tell_remarks(client: &ProcessorClient, names: &[DeployedName]) {
     // What is deployed is deployed, whether this can be asked or not.
     let Ok(rows) = client.queries(Page::ALL) else { return };
     for batch in rows.batches().map_while(Result::ok) {
@@ -133,7 +133,7 @@ fn tell_remarks(client: &Client, names: &[DeployedName]) {
 }
 
 /// A line for what becomes of each name.
-fn tell(deployed: &Deployed, is_plan: bool) {
+fn tell(deployed: &DeployReply, is_plan: bool) {
     for DeployedName { name, what, from_version, version, begins } in &deployed.names {
         let would = if is_plan { "would be " } else { "" };
         let begins = match begins.as_deref() {
@@ -162,7 +162,7 @@ fn tell(deployed: &Deployed, is_plan: bool) {
 }
 
 /// A line for each worker: what becomes of it. Workers of several plans have numbers of their own in each.
-fn describe(deployed: &Deployed) -> String {
+fn describe(deployed: &DeployReply) -> String {
     let sources: BTreeSet<&str> = deployed.nodes.iter().map(|node| node.source.as_str()).collect();
     let named = |source: &str| if sources.len() > 1 { vec![source.to_owned()] } else { vec![] };
     let head = |source: Vec<String>| {

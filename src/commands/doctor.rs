@@ -11,7 +11,7 @@ mod state;
 
 use super::serve;
 use crate::error::{Error, Result};
-use crate::settings::Settings;
+use crate::settings::SettingsFile;
 use event_feeder::pulsar::{BrokerSettings, Client, TopicRemainder};
 use event_feeder::world;
 use event_feeder::{AcceptGaps, Format, Gap, Payload, Position, RecordCode, sniff};
@@ -57,7 +57,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     access: Access,
     #[command(flatten)]
-    outputs: serve::Outputs,
+    outputs: serve::OutputFlags,
 }
 
 /// What was found so far.
@@ -88,7 +88,7 @@ impl Findings {
 
 impl Args {
     /// The flags, and the settings where there is no flag.
-    fn or(&self, settings: &Settings) -> Args {
+    fn or(&self, settings: &SettingsFile) -> Args {
         let mut args = self.clone();
         args.subscription = args.subscription.or_else(|| settings.subscription.clone());
         args.access.token_file = args.access.token_file.or_else(|| settings.pulsar_token_file());
@@ -101,7 +101,7 @@ impl Args {
     }
 }
 
-pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
+pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
     let args = &args.or(settings);
     let state = args.state.as_deref().or(settings.state.as_deref()).unwrap_or(".timeline");
     let state = StateLocation::parse(state).map_err(|error| Error::Usage(format!("--state {error}")))?;
@@ -186,7 +186,7 @@ fn source(
         }
     };
     let mut keys = Keys::new();
-    let mut own = keys::of_source(declared, name).map(keys::Seen::new);
+    let mut own = keys::of_source(declared, name).map(keys::SeenEvents::new);
     let mut lines = vec![];
     for part in &parts {
         match client.look(&part.name, Position::START, args.messages) {

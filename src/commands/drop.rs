@@ -3,7 +3,7 @@
 use super::answer::not_yet;
 use crate::args::ServerFlag;
 use crate::error::Result;
-use crate::settings::Settings;
+use crate::settings::SettingsFile;
 
 /// Remove a metric or an alert from a running processor. Its committed rows stay in `finals` and `alerts`, under the
 /// version of its definition.
@@ -19,7 +19,7 @@ pub(crate) struct Args {
     server: ServerFlag,
 }
 
-pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
+pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
     let dropped = args.server.client(settings)?.drop(&args.name)?;
     eprintln!("dropped {}", args.name);
     dropped.notes.iter().for_each(|note| eprintln!("{note}"));

@@ -13,14 +13,14 @@ use super::{cut, nothing, program};
 use crate::args::{FormatFlag, PageFlags, QuietFlag, some_threads};
 use crate::error::{Error, Result};
 use crate::output;
-use crate::settings::Settings;
+use crate::settings::SettingsFile;
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
-use input::Input;
+use input::InputFile;
 use processor::batch::{self, Evaluation};
 use processor::rows::AlertColumns;
 use processor::{results, rows};
-use progress::Reading;
+use progress::FilesReading;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -126,18 +126,18 @@ impl Show {
     }
 
     /// The table that a program may have no rows of; none of those that any program may have.
-    fn table(self) -> Option<nothing::Table> {
+    fn table(self) -> Option<nothing::QueriedTable> {
         match self {
-            Show::Final => Some(nothing::Table::Finals),
-            Show::Spans => Some(nothing::Table::Spans),
-            Show::Totals => Some(nothing::Table::Totals),
-            Show::Alerts => Some(nothing::Table::Alerts),
+            Show::Final => Some(nothing::QueriedTable::Finals),
+            Show::Spans => Some(nothing::QueriedTable::Spans),
+            Show::Totals => Some(nothing::QueriedTable::Totals),
+            Show::Alerts => Some(nothing::QueriedTable::Alerts),
             Show::LateEvents | Show::DeadLetters => None,
         }
     }
 }
 
-pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
+pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
     let (program, files) = match &args.expression {
         Some(text) => (program::from_expression(text), &args.arguments[..]),
         None => (program::from_file(Path::new(&args.arguments[0]))?, &args.arguments[1..]),
@@ -145,8 +145,9 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     if files.is_empty() {
         return Err(Error::Usage("which files? name at least one, or `-` for standard input".into()));
     }
-    let inputs: Vec<Input> = files.iter().map(|text| Input::parse(text)).collect();
-    if let Some(Input { path, .. }) = inputs.iter().find(|input| input.source.is_none() && input.path.ends_with(".tl"))
+    let inputs: Vec<InputFile> = files.iter().map(|text| InputFile::parse(text)).collect();
+    if let Some(InputFile { path, .. }) =
+        inputs.iter().find(|input| input.source.is_none() && input.path.ends_with(".tl"))
     {
         return Err(Error::Usage(format!(
             "{path} looks like a program, and eval takes one\n  help: several are one in one file: `cat A.tl B.tl > ALL.tl`"
@@ -174,7 +175,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         let options = batch::Options { threads, until, spans: args.show == Show::Spans, more_dead };
         let mut run = |plan: &Arc<Plan>| -> Result<Evaluation> {
             let paths: Vec<&str> = inputs.iter().flatten().map(|input| input.path.as_str()).collect();
-            let reading = Reading::new(&paths, args.quiet.quiet);
+            let reading = FilesReading::new(&paths, args.quiet.quiet);
             let logs = inputs
                 .iter()
                 .enumerate()

@@ -23,8 +23,8 @@ pub(crate) struct Args {
     #[arg(short = 'e', long = "expression", value_name = "EXPR", conflicts_with = "program")]
     expression: Option<String>,
     /// A tree of lines, Graphviz, a picture, or a JSON array with an object for each source.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
+    format: PlanFormat,
     /// Only the workers of this source, in a program of several.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
@@ -32,7 +32,7 @@ pub(crate) struct Args {
 
 /// How workers are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+enum PlanFormat {
     Text,
     Dot,
     Svg,
@@ -51,7 +51,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             return Err(Error::Usage(format!("{} reads no source `{wanted}`", program.name)));
         }
     }
-    if args.format == Format::Svg && plans.len() > 1 {
+    if args.format == PlanFormat::Svg && plans.len() > 1 {
         let names: Vec<String> = plans.iter().map(|plan| plan.source.name.clone()).collect();
         return Err(Error::Usage(format!("one picture shows one source; choose with --source: {}", names.join(", "))));
     }
@@ -62,13 +62,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn show(plans: &[Plan], format: Format) -> String {
+fn show(plans: &[Plan], format: PlanFormat) -> String {
     let each = |format| plans.iter().map(move |plan| explain(plan, &sizes(plan), format));
     match format {
-        Format::Text => each(explain::ExplainFormat::Text).collect::<Vec<_>>().join("\n"),
-        Format::Dot => each(explain::ExplainFormat::Dot).collect(),
-        Format::Svg => each(explain::ExplainFormat::Svg).collect(),
-        Format::Json => {
+        PlanFormat::Text => each(explain::ExplainFormat::Text).collect::<Vec<_>>().join("\n"),
+        PlanFormat::Dot => each(explain::ExplainFormat::Dot).collect(),
+        PlanFormat::Svg => each(explain::ExplainFormat::Svg).collect(),
+        PlanFormat::Json => {
             let objects: Vec<String> =
                 each(explain::ExplainFormat::Json).map(|text| text.trim_end().to_owned()).collect();
             format!("[{}]\n", objects.join(",\n"))

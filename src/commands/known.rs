@@ -4,9 +4,9 @@
 //! chosen from.
 
 use crate::args::ServerFlag;
-use crate::client::{Client, Rows, Wait};
+use crate::client::{ArrivingRows, ProcessorClient, WaitFor};
 use crate::error::Result;
-use crate::settings::Settings;
+use crate::settings::SettingsFile;
 use arrow::array::AsArray;
 use processor::engine::Page;
 use std::io::Write;
@@ -26,7 +26,7 @@ Examples:
 pub(crate) struct Args {
     /// Which ones.
     #[arg(value_enum)]
-    kind: Kind,
+    kind: NamedKind,
     /// What they begin with.
     #[arg(default_value = "", allow_hyphen_values = true)]
     prefix: String,
@@ -36,14 +36,14 @@ pub(crate) struct Args {
 
 /// What has names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Kind {
+enum NamedKind {
     /// Metrics and alerts.
     Queries,
     /// Sessions.
     Sessions,
 }
 
-pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
+pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
     let client = args.server.client(settings)?;
     let mut names = texts(ask(&client, args)?)?;
     names.retain(|name| name.starts_with(&args.prefix) && is_plain(name));
@@ -58,23 +58,23 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     Ok(std::io::stdout().write_all(lines.as_bytes())?)
 }
 
-fn ask(client: &Client, args: &Args) -> Result<Rows> {
+fn ask(client: &ProcessorClient, args: &Args) -> Result<ArrivingRows> {
     match args.kind {
-        Kind::Queries => client.queries(Page::ALL),
-        Kind::Sessions => {
+        NamedKind::Queries => client.queries(Page::ALL),
+        NamedKind::Sessions => {
             let prefix = args.prefix.replace('\'', "''");
             // One more than are offered, which tells that there are more.
             let limit = OFFERED_MAX + 1;
             let sql = format!(
                 "SELECT DISTINCT session FROM sessions WHERE starts_with(session, '{prefix}') ORDER BY 1 LIMIT {limit}"
             );
-            client.query(&sql, Wait { sync: false, timeout: PATIENCE })
+            client.query(&sql, WaitFor { sync: false, timeout: PATIENCE })
         }
     }
 }
 
 /// The texts of the first column.
-fn texts(rows: Rows) -> Result<Vec<String>> {
+fn texts(rows: ArrivingRows) -> Result<Vec<String>> {
     let mut all = vec![];
     for batch in rows.batches() {
         let batch = batch?;

@@ -62,7 +62,7 @@ fn capabilities() -> ServerCapabilities {
 
 /// Answers until the editor says that it is done, or is gone.
 fn serve(connection: &Connection) -> Result<(), lsp_server::ProtocolError> {
-    let mut open = handle::Open::default();
+    let mut open = handle::OpenDocuments::default();
     for message in &connection.receiver {
         let answer = match message {
             Message::Request(request) => {

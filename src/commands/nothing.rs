@@ -1,13 +1,13 @@
 //! What is said where an answer has no rows and never could have any: an empty answer is not left to be taken for "none yet".
 
-use crate::client::Client;
+use crate::client::ProcessorClient;
 use arrow::array::{Array, AsArray, RecordBatch};
 use processor::engine::Page;
 use timeline_core::plan::Plan;
 
 /// A table whose rows a program has only if it says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Table {
+pub(super) enum QueriedTable {
     /// The values of metrics.
     Finals,
     /// The spans of metrics; those of a processor only where a metric keeps them.
@@ -18,51 +18,53 @@ pub(super) enum Table {
     Alerts,
 }
 
-impl Table {
-    const ALL: [Table; 4] = [Table::Finals, Table::Spans, Table::Totals, Table::Alerts];
+impl QueriedTable {
+    const ALL: [QueriedTable; 4] =
+        [QueriedTable::Finals, QueriedTable::Spans, QueriedTable::Totals, QueriedTable::Alerts];
 
     fn name(self) -> &'static str {
         match self {
-            Table::Finals => "finals",
-            Table::Spans => "spans",
-            Table::Totals => "totals",
-            Table::Alerts => "alerts",
+            QueriedTable::Finals => "finals",
+            QueriedTable::Spans => "spans",
+            QueriedTable::Totals => "totals",
+            QueriedTable::Alerts => "alerts",
         }
     }
 
     /// What is not there.
     fn lack(self, kept: bool) -> &'static str {
         match self {
-            Table::Spans if kept => "keeps spans",
-            Table::Finals | Table::Spans => "has a metric",
-            Table::Totals => "has an aggregate",
-            Table::Alerts => "has an alert",
+            QueriedTable::Spans if kept => "keeps spans",
+            QueriedTable::Finals | QueriedTable::Spans => "has a metric",
+            QueriedTable::Totals => "has an aggregate",
+            QueriedTable::Alerts => "has an alert",
         }
     }
 
     /// What to write.
     fn clause(self, kept: bool) -> &'static str {
         match self {
-            Table::Spans if kept => "metric NAME = ... | keep spans",
-            Table::Finals | Table::Spans => "metric NAME = duration_where(STATE == \"...\")",
-            Table::Totals => "metric NAME = ... | aggregate(count, sum, avg)",
-            Table::Alerts => "alert NAME = held_for(CONDITION, 20s)",
+            QueriedTable::Spans if kept => "metric NAME = ... | keep spans",
+            QueriedTable::Finals | QueriedTable::Spans => "metric NAME = duration_where(STATE == \"...\")",
+            QueriedTable::Totals => "metric NAME = ... | aggregate(count, sum, avg)",
+            QueriedTable::Alerts => "alert NAME = held_for(CONDITION, 20s)",
         }
     }
 }
 
 /// Says on standard error that a program can have no rows of what is shown.
-pub(super) fn tell_of_program<'a>(table: Table, plans: impl Iterator<Item = &'a Plan>, is_expression: bool) {
+pub(super) fn tell_of_program<'a>(table: QueriedTable, plans: impl Iterator<Item = &'a Plan>, is_expression: bool) {
     let plans: Vec<&Plan> = plans.collect();
     let has = |plan: &&Plan| match table {
-        Table::Finals | Table::Spans => plan.metrics.iter().any(|metric| !plan.is_of_events(metric.root)),
-        Table::Totals => plan.metrics.iter().any(|metric| metric.aggregate.is_some()),
-        Table::Alerts => !plan.alerts.is_empty(),
+        QueriedTable::Finals | QueriedTable::Spans => plan.metrics.iter().any(|metric| !plan.is_of_events(metric.root)),
+        QueriedTable::Totals => plan.metrics.iter().any(|metric| metric.aggregate.is_some()),
+        QueriedTable::Alerts => !plan.alerts.is_empty(),
     };
     if plans.iter().any(has) {
         return;
     }
-    if matches!(table, Table::Finals | Table::Spans) && plans.iter().any(|plan| !plan.metrics.is_empty()) {
+    if matches!(table, QueriedTable::Finals | QueriedTable::Spans) && plans.iter().any(|plan| !plan.metrics.is_empty())
+    {
         let what = if is_expression { "the expression" } else { "every metric of the program" };
         eprintln!(
             "timeline: {what} counts events, which are in totals alone, so there are no {}\n  help: ask for `--show totals`",
@@ -72,7 +74,7 @@ pub(super) fn tell_of_program<'a>(table: Table, plans: impl Iterator<Item = &'a 
     }
     let (what, clause) = match (is_expression, table) {
         (false, _) => ("the program", table.clause(false)),
-        (true, Table::Totals) => ("the expression", "EXPRESSION | aggregate(count, sum, avg)"),
+        (true, QueriedTable::Totals) => ("the expression", "EXPRESSION | aggregate(count, sum, avg)"),
         (true, _) => ("an expression is a metric: it", table.clause(false)),
     };
     eprintln!(
@@ -91,7 +93,7 @@ fn negated(lack: &str) -> String {
 }
 
 /// Says on standard error why a processor has no rows for a question, if what runs there says why.
-pub(super) fn tell_of_processor(client: &Client, question: &str) {
+pub(super) fn tell_of_processor(client: &ProcessorClient, question: &str) {
     // A hint is worth no error of its own.
     let Ok(queries) = client.queries(Page::ALL).and_then(|rows| rows.batches().collect::<Result<Vec<_>, _>>()) else {
         return;
@@ -102,15 +104,17 @@ pub(super) fn tell_of_processor(client: &Client, question: &str) {
 }
 
 /// What a question compares `metric` or `alert` with.
-fn compared(words: &[Word]) -> impl Iterator<Item = &String> {
+fn compared(words: &[QueryWord]) -> impl Iterator<Item = &String> {
     words.windows(3).filter_map(|asked| match asked {
-        [column, Word::Sign('='), Word::Text(asked)] if column.is("metric") || column.is("alert") => Some(asked),
+        [column, QueryWord::Sign('='), QueryWord::Text(asked)] if column.is("metric") || column.is("alert") => {
+            Some(asked)
+        }
         _ => None,
     })
 }
 
 fn notes(queries: &[RecordBatch], question: &str) -> Vec<String> {
-    let queries: Vec<Query> = queries.iter().flat_map(read).collect();
+    let queries: Vec<RunningQuery> = queries.iter().flat_map(read).collect();
     if queries.is_empty() {
         return vec![
             "nothing is deployed, so there are no rows\n  help: `timeline deploy P.tl` adds queries".to_owned(),
@@ -118,12 +122,12 @@ fn notes(queries: &[RecordBatch], question: &str) -> Vec<String> {
     }
     let words = words(question);
     let mut notes = vec![];
-    for table in Table::ALL.into_iter().filter(|table| words.iter().any(|word| word.is(table.name()))) {
-        let has = |query: &Query| match table {
-            Table::Finals => !query.is_alert && !query.is_of_events,
-            Table::Spans => query.keeps_spans,
-            Table::Totals => query.has_aggregate,
-            Table::Alerts => query.is_alert,
+    for table in QueriedTable::ALL.into_iter().filter(|table| words.iter().any(|word| word.is(table.name()))) {
+        let has = |query: &RunningQuery| match table {
+            QueriedTable::Finals => !query.is_alert && !query.is_of_events,
+            QueriedTable::Spans => query.keeps_spans,
+            QueriedTable::Totals => query.has_aggregate,
+            QueriedTable::Alerts => query.is_alert,
         };
         let (name, lack, clause) = (table.name(), table.lack(true), table.clause(true));
         if !queries.iter().any(has) {
@@ -164,7 +168,7 @@ fn negated_of_one(lack: &str) -> String {
 }
 
 /// A metric or an alert that runs.
-struct Query {
+struct RunningQuery {
     name: String,
     is_alert: bool,
     is_of_events: bool,
@@ -174,14 +178,14 @@ struct Query {
     is_catching_up: bool,
 }
 
-fn read(batch: &RecordBatch) -> Vec<Query> {
+fn read(batch: &RecordBatch) -> Vec<RunningQuery> {
     let text = |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
     let (Some(names), Some(sorts), Some(aggregates)) = (text("name"), text("sort"), text("aggregate")) else {
         return vec![];
     };
     let spans = batch.column_by_name("keeps_spans").and_then(|column| column.as_boolean_opt());
     let waits = batch.column_by_name("catching_up").and_then(|column| column.as_boolean_opt());
-    let query = |i: usize| Query {
+    let query = |i: usize| RunningQuery {
         name: names.value(i).to_owned(),
         is_alert: sorts.value(i) == "alert",
         is_of_events: sorts.value(i) == "metric of events",
@@ -194,7 +198,7 @@ fn read(batch: &RecordBatch) -> Vec<Query> {
 
 /// A piece of a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Word {
+enum QueryWord {
     /// A name, in whatever case.
     Name(String),
     /// A string without its quotes.
@@ -202,14 +206,14 @@ enum Word {
     Sign(char),
 }
 
-impl Word {
+impl QueryWord {
     fn is(&self, name: &str) -> bool {
-        matches!(self, Word::Name(word) if word.eq_ignore_ascii_case(name))
+        matches!(self, QueryWord::Name(word) if word.eq_ignore_ascii_case(name))
     }
 }
 
 /// A question's words, as far as a hint needs them.
-fn words(question: &str) -> Vec<Word> {
+fn words(question: &str) -> Vec<QueryWord> {
     let mut words = vec![];
     let mut rest = question;
     while let Some(first) = rest.chars().next() {
@@ -222,11 +226,11 @@ fn words(question: &str) -> Vec<Word> {
         let (word, behind) = rest.split_at(length);
         rest = behind;
         match first {
-            '\'' => words.push(Word::Text(word.trim_matches('\'').to_owned())),
-            '"' => words.push(Word::Name(word.trim_matches('"').to_owned())),
-            c if is_name(c) => words.push(Word::Name(word.to_owned())),
+            '\'' => words.push(QueryWord::Text(word.trim_matches('\'').to_owned())),
+            '"' => words.push(QueryWord::Name(word.trim_matches('"').to_owned())),
+            c if is_name(c) => words.push(QueryWord::Name(word.to_owned())),
             c if c.is_whitespace() => {}
-            c => words.push(Word::Sign(c)),
+            c => words.push(QueryWord::Sign(c)),
         }
     }
     words

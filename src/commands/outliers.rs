@@ -4,7 +4,7 @@ use super::answer::PositionsFlag;
 use super::cut;
 use crate::args::{FormatFlag, ServerFlag, SyncFlags};
 use crate::error::Result;
-use crate::settings::Settings;
+use crate::settings::SettingsFile;
 use processor::engine::Page;
 
 /// Show the sessions or groups of a metric that are farthest from the rest, and why.
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     server: ServerFlag,
 }
 
-pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
+pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
     let client = args.server.client(settings)?;
     let page = Page { offset: args.offset, limit: args.top };
     let rows = client.outliers(&args.name, page, args.sync.wait(settings)?)?;

@@ -5,11 +5,11 @@ mod repartition;
 
 use crate::args::QuietFlag;
 use crate::error::{Error, Result};
-use crate::progress::{Done, Progress, Unit};
-use crate::settings::Settings;
+use crate::progress::{ProgressCount, ProgressReport, ProgressUnit};
+use crate::settings::SettingsFile;
 #[cfg(feature = "pulsar")]
 use clap::builder::ArgPredicate;
-use event_producer::produce::Target;
+use event_producer::produce::LogTarget;
 use std::io::{IsTerminal, stdout};
 
 /// Make a seeded synthetic workload (video sessions, card payments, devices), at a rate if wanted.
@@ -30,33 +30,33 @@ pub(crate) struct Args {
     quiet: QuietFlag,
     #[cfg(feature = "pulsar")]
     #[command(flatten)]
-    repartition: repartition::Flags,
+    repartition: repartition::RepartitionFlags,
 }
 
 /// What the settings say of brokers, where there is no flag.
 #[cfg(feature = "pulsar")]
-fn access(options: &mut event_producer::Options, settings: &Settings) {
+fn access(options: &mut event_producer::Options, settings: &SettingsFile) {
     let access = &mut options.delivery.messages.access;
     access.token_file = access.token_file.take().or_else(|| settings.pulsar_token_file());
     access.ca = access.ca.take().or_else(|| settings.pulsar_ca.clone());
 }
 
 #[cfg(not(feature = "pulsar"))]
-fn access(_: &mut event_producer::Options, _: &Settings) {}
+fn access(_: &mut event_producer::Options, _: &SettingsFile) {}
 
-pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
+pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
     let mut options = args.options.clone();
     access(&mut options, settings);
     #[cfg(feature = "pulsar")]
-    if repartition::run(&args.repartition, &options, Progress::new(args.quiet.quiet))? {
+    if repartition::run(&args.repartition, &options, ProgressReport::new(args.quiet.quiet))? {
         return Ok(());
     }
     // A bar would stand among the events.
-    let is_on_screen = options.to == Target::Stdout && stdout().is_terminal();
-    let progress = Progress::new(args.quiet.quiet || is_on_screen);
+    let is_on_screen = options.to == LogTarget::Stdout && stdout().is_terminal();
+    let progress = ProgressReport::new(args.quiet.quiet || is_on_screen);
     let of = Some(options.workload.events);
     let summary = event_producer::run_telling(&options, &mut |count| {
-        progress.tell(Done { count, of, unit: Unit::Events, verb: "written" });
+        progress.tell(ProgressCount { count, of, unit: ProgressUnit::Events, verb: "written" });
     });
     // The bar goes before anything else is said.
     drop(progress);

@@ -4,7 +4,7 @@ use super::cut;
 use crate::args::{FormatFlag, PageFlags, ServerFlag};
 use crate::error::Result;
 use crate::output;
-use crate::settings::Settings;
+use crate::settings::SettingsFile;
 
 /// List what runs on a processor, and at what cost.
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ pub(crate) struct Args {
     server: ServerFlag,
 }
 
-pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
+pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
     let rows = args.server.client(settings)?.queries(args.page.or(usize::MAX))?;
     rows.extent.into_iter().for_each(cut::tell);
     let schema = rows.schema.clone();

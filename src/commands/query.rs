@@ -4,7 +4,7 @@ use super::answer::PositionsFlag;
 use super::nothing;
 use crate::args::{FormatFlag, ServerFlag, SyncFlags};
 use crate::error::Result;
-use crate::settings::Settings;
+use crate::settings::SettingsFile;
 
 /// Ask a running processor in SQL, over live and past results.
 ///
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     server: ServerFlag,
 }
 
-pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
+pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
     let client = args.server.client(settings)?;
     let rows = client.query(&args.sql, args.sync.wait(settings)?)?;
     let tells = rows.tells();

@@ -20,7 +20,7 @@ mod tools;
 
 pub(crate) use flags::Args;
 #[cfg(feature = "pulsar")]
-pub(crate) use outputs::Flags as Outputs;
+pub(crate) use outputs::OutputFlags;
 pub(crate) use signals::on_signal;
 #[cfg(feature = "pulsar")]
 pub(crate) use sources::topics_of;
@@ -30,7 +30,7 @@ use crate::args::tokens;
 use crate::error::{Error, Result};
 use crate::log;
 use crate::otlp::FOLLOWS;
-use crate::settings::Settings;
+use crate::settings::SettingsFile;
 use processor::checkpoint::StateLocation;
 use processor::code::StateCode;
 use processor::engine::Engine;
@@ -52,7 +52,7 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 /// How long events of a topic are kept where nothing else is said.
 const KEEP: Duration = Duration::from_secs(24 * 3600);
 
-pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
+pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
     let args = &args.or(settings)?;
     let programs = args.programs.iter().map(|path| program::read_whole(path)).collect::<Result<Vec<_>>>()?;
     let inputs = args.sources.iter().map(|text| sources::source(text, args)).collect::<Result<Vec<_>>>()?;
@@ -126,7 +126,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
         let _ = writeln!(std::io::stdout(), "timeline: serving {url}");
     }
     let _ = std::io::stdout().flush();
-    let catching_up = catching_up::CatchingUp::follow(&service);
+    let catching_up = catching_up::CatchUpThread::follow(&service);
     let result = partitions::watch(&service, &state, &stopping);
     drop(catching_up);
     drop(close);

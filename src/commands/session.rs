@@ -4,12 +4,12 @@ mod picture;
 
 use super::answer::{bare, shown, tell};
 use crate::args::{ServerFlag, SyncFlags, rfc3339, scaled_decimal};
-use crate::client::Session;
+use crate::client::ReplySession;
 use crate::draw::{Style, draw};
 use crate::error::{Error, Result};
 use crate::output::table;
 use crate::output::text::time_string;
-use crate::settings::Settings;
+use crate::settings::SettingsFile;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     key: String,
     /// An instant.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = instant)]
-    at: Option<Instant>,
+    at: Option<InstantArgument>,
     /// Only the timelines of this metric or alert.
     #[arg(long, value_name = "NAME")]
     query: Option<String>,
@@ -44,37 +44,37 @@ pub(crate) struct Args {
 
 /// An instant as users write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Instant {
+enum InstantArgument {
     /// Nanoseconds since the Unix epoch.
     Absolute(i64),
     /// Nanoseconds since the session began.
     Relative(i64),
 }
 
-fn instant(text: &str) -> Result<Instant, String> {
+fn instant(text: &str) -> Result<InstantArgument, String> {
     if let Some(length) = text.strip_prefix('+') {
         let ns = crate::args::duration(length)?.as_nanos();
-        return i64::try_from(ns).map(Instant::Relative).map_err(|_| format!("`{text}` is too long"));
+        return i64::try_from(ns).map(InstantArgument::Relative).map_err(|_| format!("`{text}` is too long"));
     }
     let integer = || scaled_decimal(text, 1).and_then(|ns| i64::try_from(ns).ok());
-    rfc3339(text).or_else(integer).map(Instant::Absolute).ok_or_else(|| {
+    rfc3339(text).or_else(integer).map(InstantArgument::Absolute).ok_or_else(|| {
         format!(
             "`{text}` is not an instant; write RFC 3339, +41s since the session began, or an integer of nanoseconds"
         )
     })
 }
 
-pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
+pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
     let client = args.server.client(settings)?;
     let wait = args.sync.wait(settings)?;
     let query = args.query.as_deref();
     let at = match args.at {
-        Some(Instant::Relative(since)) => {
+        Some(InstantArgument::Relative(since)) => {
             let (reply, _) = client.session(&args.key, None, query, wait)?;
             let last = reply.sessions.last().ok_or_else(|| unknown(&args.key))?;
             Some(last.start_ns.saturating_add(since))
         }
-        Some(Instant::Absolute(t)) => Some(t),
+        Some(InstantArgument::Absolute(t)) => Some(t),
         None => None,
     };
     let (reply, positions) = client.session(&args.key, at, query, wait)?;
@@ -84,7 +84,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
     tell(&positions, "; the table partitions says where each is");
     let style = Style::for_stdout(args.ascii);
     let mut text = String::new();
-    let then: Vec<&Session> = reply.sessions.iter().filter(|session| at.is_none() || is_at(session)).collect();
+    let then: Vec<&ReplySession> = reply.sessions.iter().filter(|session| at.is_none() || is_at(session)).collect();
     if let (true, Some(at)) = (then.is_empty(), at) {
         return Err(Error::Usage(format!("no session of `{}` was on at {}", args.key, time_string(at))));
     }
@@ -103,7 +103,7 @@ pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
 }
 
 /// Whether anything is said of the instant that was asked for: nothing is of sessions that were over or had not begun.
-fn is_at(session: &Session) -> bool {
+fn is_at(session: &ReplySession) -> bool {
     session.rows.iter().any(|row| row.at.is_some())
 }
 
@@ -111,7 +111,7 @@ fn unknown(key: &str) -> Error {
     Error::Usage(format!("no session has the key `{key}`"))
 }
 
-fn heading(key: &str, session: &Session) -> String {
+fn heading(key: &str, session: &ReplySession) -> String {
     let state = if session.closed { "closed" } else { "open" };
     let partial = if session.partial { ", partial: it may have begun before anything was seen of it" } else { "" };
     let windows = match session.windows_left_out {
@@ -122,7 +122,7 @@ fn heading(key: &str, session: &Session) -> String {
 }
 
 /// Each timeline's value at the instant, and since which event; the labels, which may be long, come last.
-fn values(session: &Session, at: i64) -> String {
+fn values(session: &ReplySession, at: i64) -> String {
     let mut rows = vec![["value", "since", "event", "timeline"].map(str::to_owned).to_vec()];
     for row in &session.rows {
         let Some(at) = &row.at else { continue };
@@ -149,13 +149,13 @@ fn values(session: &Session, at: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Instant, instant};
+    use super::{InstantArgument, instant};
 
     #[test]
     fn instants() {
-        assert_eq!(instant("+1.5s"), Ok(Instant::Relative(1_500_000_000)));
-        assert_eq!(instant("-5"), Ok(Instant::Absolute(-5)));
-        assert_eq!(instant("1970-01-01T00:00:01Z"), Ok(Instant::Absolute(1_000_000_000)));
+        assert_eq!(instant("+1.5s"), Ok(InstantArgument::Relative(1_500_000_000)));
+        assert_eq!(instant("-5"), Ok(InstantArgument::Absolute(-5)));
+        assert_eq!(instant("1970-01-01T00:00:01Z"), Ok(InstantArgument::Absolute(1_000_000_000)));
         assert!(instant("soon").is_err());
         assert!(instant("1.5").is_err());
     }

@@ -16,7 +16,7 @@ mod program;
 use crate::draw::Style;
 use crate::error::{Error, Result};
 use file::TestFile;
-use junit::Report;
+use junit::JunitReport;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -57,7 +57,7 @@ pub(crate) struct Args {
 }
 
 /// Why one test is not as expected.
-enum Failure {
+enum TestFailure {
     /// What came out is not what the file says.
     Mismatch(String),
     /// The program has errors; rendered.
@@ -77,7 +77,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let style = Style::for_stdout(args.ascii);
     let mut out = std::io::stdout().lock();
     let (mut failed, mut wrong) = (0, 0);
-    let mut report = Report::new(args.junit.clone());
+    let mut report = JunitReport::new(args.junit.clone());
     for path in &paths {
         let name = path.display();
         match one(path, args.draw, &style)? {
@@ -86,18 +86,18 @@ pub(super) fn run(args: &Args) -> Result<()> {
                 writeln!(out, "ok    {name}  {expectations} expectation{}", if expectations == 1 { "" } else { "s" })?;
                 out.write_all(drawing.as_bytes())?;
             }
-            Err(Failure::Mismatch(told)) => {
+            Err(TestFailure::Mismatch(told)) => {
                 failed += 1;
                 report.failed(path, &told);
                 writeln!(out, "FAIL  {name}\n{}", told.trim_end())?;
             }
-            Err(Failure::Program(told)) => {
+            Err(TestFailure::Program(told)) => {
                 failed += 1;
                 report.failed(path, &told);
                 writeln!(out, "FAIL  {name}")?;
                 eprintln!("{}", told.trim_end());
             }
-            Err(Failure::File(told)) => {
+            Err(TestFailure::File(told)) => {
                 wrong += 1;
                 report.wrong(path, &told);
                 writeln!(out, "WRONG {name}")?;
@@ -135,26 +135,26 @@ fn find(path: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 /// How many expectations held, and the drawing if one was asked for. The outer error is a file that cannot be read.
-fn one(path: &Path, draw: bool, style: &Style) -> Result<Result<(usize, String), Failure>> {
+fn one(path: &Path, draw: bool, style: &Style) -> Result<Result<(usize, String), TestFailure>> {
     let (name, text) = super::program::read(path)?;
     let test = match TestFile::parse(&name, &text) {
         Ok(test) => test,
-        Err(problem) => return Ok(Err(Failure::File(problem.told(&name)))),
+        Err(problem) => return Ok(Err(TestFailure::File(problem.told(&name)))),
     };
-    let program = program::Text::of(&test, path)?;
+    let program = program::ProgramSource::of(&test, path)?;
     let compiled = match program.compile(&test) {
         Ok(compiled) => compiled,
-        Err(told) => return Ok(Err(Failure::Program(told))),
+        Err(told) => return Ok(Err(TestFailure::Program(told))),
     };
-    let read = events::Input::of(&test, &compiled).and_then(|input| Ok((input, expect::all(&test, &compiled)?)));
+    let read = events::TestRecords::of(&test, &compiled).and_then(|input| Ok((input, expect::all(&test, &compiled)?)));
     let (input, expected) = match read {
         Ok(read) => read,
-        Err(problem) => return Ok(Err(Failure::File(problem.told(&name)))),
+        Err(problem) => return Ok(Err(TestFailure::File(problem.told(&name)))),
     };
     let answer = evaluate::both(&compiled, &input)?;
     let report = compare::report(&test, &compiled, &input, &expected, &answer, style);
     if let Some(told) = report {
-        return Ok(Err(Failure::Mismatch(told)));
+        return Ok(Err(TestFailure::Mismatch(told)));
     }
     let drawing = if draw {
         let about = (0..).zip(&test.sections).filter(|(_, section)| !section.expression.is_empty());

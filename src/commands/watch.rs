@@ -8,11 +8,11 @@ mod changes;
 use super::answer::shown;
 use super::nothing;
 use crate::args::ServerFlag;
-use crate::client::Row;
+use crate::client::WatchedRow;
 use crate::error::{Error, Result};
-use crate::output::{Format, table};
-use crate::settings::Settings;
-use changes::Changes;
+use crate::output::{OutputFormat, table};
+use crate::settings::SettingsFile;
+use changes::RowChanges;
 use serde_json::value::RawValue;
 use std::io::{IsTerminal, Write, stdout};
 
@@ -29,14 +29,14 @@ pub(crate) struct Args {
     what: String,
     /// How answers are written [default: table on a terminal, jsonl otherwise].
     #[arg(long, value_enum, env = "TIMELINE_FORMAT")]
-    format: Option<Live>,
+    format: Option<LiveFormat>,
     #[command(flatten)]
     server: ServerFlag,
 }
 
 /// How answers are written that come again and again: a file of another format is one answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Live {
+enum LiveFormat {
     /// Aligned columns for people.
     Table,
     /// One JSON array an answer.
@@ -45,14 +45,14 @@ enum Live {
     Jsonl,
 }
 
-impl Live {
+impl LiveFormat {
     /// The format of the settings, or the one that fits standard output.
-    fn usual(settings: &Settings) -> Result<Live> {
-        match settings.format.unwrap_or_else(Format::for_stdout) {
-            Format::Table => Ok(Live::Table),
-            Format::Json => Ok(Live::Json),
-            Format::Jsonl => Ok(Live::Jsonl),
-            Format::Csv | Format::Arrow | Format::Parquet => Err(Error::Usage(
+    fn usual(settings: &SettingsFile) -> Result<LiveFormat> {
+        match settings.format.unwrap_or_else(OutputFormat::for_stdout) {
+            OutputFormat::Table => Ok(LiveFormat::Table),
+            OutputFormat::Json => Ok(LiveFormat::Json),
+            OutputFormat::Jsonl => Ok(LiveFormat::Jsonl),
+            OutputFormat::Csv | OutputFormat::Arrow | OutputFormat::Parquet => Err(Error::Usage(
                 "watch writes table, json (an array an answer) or jsonl, and the settings have another format\n  \
                  help: --format jsonl"
                     .into(),
@@ -61,22 +61,22 @@ impl Live {
     }
 }
 
-pub(super) fn run(args: &Args, settings: &Settings) -> Result<()> {
-    let format = args.format.map_or_else(|| Live::usual(settings), Ok)?;
+pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
+    let format = args.format.map_or_else(|| LiveFormat::usual(settings), Ok)?;
     let parameter = if args.what.contains(char::is_whitespace) { "sql" } else { "name" };
     let client = args.server.client(settings)?;
     let watch = client.watch(parameter, &args.what)?;
     let mut out = stdout();
-    let mut changes = Changes::default();
+    let mut changes = RowChanges::default();
     for (n, answer) in watch.enumerate() {
         let answer = answer?;
         if n == 0 && !tells(&answer) {
             nothing::tell_of_processor(&client, &args.what);
         }
         let text = match format {
-            Live::Table => screen(&answer, out.is_terminal())?,
-            Live::Json => format!("[{}]\n", joined(&answer, ",")),
-            Live::Jsonl => changes.lines(&answer),
+            LiveFormat::Table => screen(&answer, out.is_terminal())?,
+            LiveFormat::Json => format!("[{}]\n", joined(&answer, ",")),
+            LiveFormat::Jsonl => changes.lines(&answer),
         };
         out.write_all(text.as_bytes())?;
         out.flush()?;
@@ -89,7 +89,7 @@ fn tells(rows: &[Box<RawValue>]) -> bool {
     let is_something = |value: &RawValue| !matches!(value.get(), "null" | "0" | "0.0");
     // What cannot be read is said where it is shown.
     let any = |row: &RawValue| {
-        serde_json::from_str(row.get()).map_or(true, |Row(all)| all.iter().any(|(_, v)| is_something(v)))
+        serde_json::from_str(row.get()).map_or(true, |WatchedRow(all)| all.iter().any(|(_, v)| is_something(v)))
     };
     rows.iter().any(|row| any(row))
 }
@@ -101,7 +101,7 @@ fn joined(rows: &[Box<RawValue>], separator: &str) -> String {
 /// The rows as a table, over what the screen showed before.
 fn screen(answer: &[Box<RawValue>], terminal: bool) -> Result<String> {
     let unreadable = |e| Error::Other(anyhow::anyhow!("the server's rows cannot be read: {e}"));
-    let rows: Vec<Row> =
+    let rows: Vec<WatchedRow> =
         answer.iter().map(|row| serde_json::from_str(row.get())).collect::<Result<_, _>>().map_err(unreadable)?;
     let mut text = String::from(if terminal { "\x1b[H\x1b[2J" } else { "" });
     text.push_str(&rows_table(&rows));
@@ -112,13 +112,13 @@ fn screen(answer: &[Box<RawValue>], terminal: bool) -> Result<String> {
 }
 
 /// Aligned columns, in the order of the first row; counts of nanoseconds stay out where the time itself is there.
-fn rows_table(rows: &[Row]) -> String {
+fn rows_table(rows: &[WatchedRow]) -> String {
     let Some(first) = rows.first() else { return "(no rows)\n".into() };
     let has = |name: &str| first.0.iter().any(|(n, _)| n == name);
     let names: Vec<&str> =
         first.0.iter().map(|(n, _)| n.as_str()).filter(|n| !n.strip_suffix("_ns").is_some_and(has)).collect();
     let value =
-        |row: &Row, name: &str| row.0.iter().find(|(n, _)| n == name).map(|(_, v)| shown(v)).unwrap_or_default();
+        |row: &WatchedRow, name: &str| row.0.iter().find(|(n, _)| n == name).map(|(_, v)| shown(v)).unwrap_or_default();
     let right: Vec<bool> = names
         .iter()
         .map(|name| rows.iter().flat_map(|r| &r.0).filter(|(n, _)| n == name).all(|(_, v)| is_number_or_null(v)))

@@ -5,27 +5,27 @@
 
 use super::scale::Scale;
 use super::style::{Ink, Style};
-use super::{Event, Row, Span, Value};
+use super::{DrawnEvent, DrawnRow, DrawnSpan, DrawnValue};
 use unicode_width::UnicodeWidthStr;
 
 const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const LEVELS_ASCII: [char; 8] = ['_', '.', ':', '-', '=', '+', '*', '#'];
 
 /// A timeline and its width in columns.
-pub(super) fn timeline(row: &Row, scale: &Scale, style: &Style) -> (String, usize) {
+pub(super) fn timeline(row: &DrawnRow, scale: &Scale, style: &Style) -> (String, usize) {
     let kind = row.spans.iter().map(|s| &s.value).next();
     let (text, ink) = match kind {
         None => return (String::new(), 0),
-        Some(Value::Bool(_)) => (bar(row, scale, style), Ink::True),
-        Some(Value::State(_)) => (segments(row, scale, style), Ink::State),
-        Some(Value::Number { .. }) => (curve(row, scale, style), Ink::Number),
-        Some(Value::Event) => (marks(row.spans.iter().map(|s| (s.start, "")), scale, style), Ink::Mark),
+        Some(DrawnValue::Bool(_)) => (bar(row, scale, style), Ink::True),
+        Some(DrawnValue::State(_)) => (segments(row, scale, style), Ink::State),
+        Some(DrawnValue::Number { .. }) => (curve(row, scale, style), Ink::Number),
+        Some(DrawnValue::Event) => (marks(row.spans.iter().map(|s| (s.start, "")), scale, style), Ink::Mark),
     };
     painted(&text, ink, style)
 }
 
 /// The row of events and its width in columns.
-pub(super) fn events(events: &[Event], scale: &Scale, style: &Style) -> (String, usize) {
+pub(super) fn events(events: &[DrawnEvent], scale: &Scale, style: &Style) -> (String, usize) {
     let text = marks(events.iter().map(|e| (e.time, e.text.as_str())), scale, style);
     painted(&text, Ink::Mark, style)
 }
@@ -36,7 +36,7 @@ fn painted(text: &str, ink: Ink, style: &Style) -> (String, usize) {
 }
 
 /// For each cell the span that it shows.
-fn owners(spans: &[Span], scale: &Scale) -> Vec<Option<usize>> {
+fn owners(spans: &[DrawnSpan], scale: &Scale) -> Vec<Option<usize>> {
     let mut owners = vec![None; scale.cells];
     let mut next = 0;
     for (cell, owner) in owners.iter_mut().enumerate() {
@@ -55,16 +55,16 @@ fn owners(spans: &[Span], scale: &Scale) -> Vec<Option<usize>> {
     owners
 }
 
-fn bar(row: &Row, scale: &Scale, style: &Style) -> String {
+fn bar(row: &DrawnRow, scale: &Scale, style: &Style) -> String {
     let cell = |owner: &Option<usize>| match owner.map(|i| &row.spans[i].value) {
-        Some(Value::Bool(true)) => style.pick('█', '#'),
+        Some(DrawnValue::Bool(true)) => style.pick('█', '#'),
         Some(_) => style.pick('▁', '_'),
         None => ' ',
     };
     owners(&row.spans, scale).iter().map(cell).collect()
 }
 
-fn segments(row: &Row, scale: &Scale, style: &Style) -> String {
+fn segments(row: &DrawnRow, scale: &Scale, style: &Style) -> String {
     let (edge, dash) = (style.pick('│', '|'), style.pick('─', '-'));
     let owners = owners(&row.spans, scale);
     let mut line = String::new();
@@ -72,7 +72,7 @@ fn segments(row: &Row, scale: &Scale, style: &Style) -> String {
     for run in owners.chunk_by(|a, b| a == b) {
         let span = run[0].map(|i| &row.spans[i]);
         match span.map(|s| &s.value) {
-            Some(Value::State(label)) => {
+            Some(DrawnValue::State(label)) => {
                 line.push(edge);
                 line.push_str(&segment(label, run.len() - 1, dash, style));
             }
@@ -101,9 +101,9 @@ fn segment(label: &str, width: usize, dash: char, style: &Style) -> String {
     format!("{}{label}{}", dashes(rest / 2), dashes(rest - rest / 2))
 }
 
-fn curve(row: &Row, scale: &Scale, style: &Style) -> String {
-    let at = |span: &Span, t: i64| match span.value {
-        Value::Number { value, slope } => value + slope * (t as f64 - span.start as f64) / 1e9,
+fn curve(row: &DrawnRow, scale: &Scale, style: &Style) -> String {
+    let at = |span: &DrawnSpan, t: i64| match span.value {
+        DrawnValue::Number { value, slope } => value + slope * (t as f64 - span.start as f64) / 1e9,
         _ => 0.0,
     };
     let ends = row.spans.iter().flat_map(|s| {

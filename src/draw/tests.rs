@@ -1,11 +1,11 @@
 //! Golden drawings.
 
-use super::{Drawing, Event, Row, Span, Style, Value, draw};
+use super::{Drawing, DrawnEvent, DrawnRow, DrawnSpan, DrawnValue, Style, draw};
 
 const SECOND: i64 = 1_000_000_000;
 
-fn spans(parts: &[(i64, Option<i64>, Value)]) -> Vec<Span> {
-    let span = |(start, end, value): &(i64, Option<i64>, Value)| Span {
+fn spans(parts: &[(i64, Option<i64>, DrawnValue)]) -> Vec<DrawnSpan> {
+    let span = |(start, end, value): &(i64, Option<i64>, DrawnValue)| DrawnSpan {
         start: start * SECOND,
         end: end.map(|e| e * SECOND),
         value: value.clone(),
@@ -13,12 +13,12 @@ fn spans(parts: &[(i64, Option<i64>, Value)]) -> Vec<Span> {
     parts.iter().map(span).collect()
 }
 
-fn row(label: &str, last: &str, parts: &[(i64, Option<i64>, Value)]) -> Row {
-    Row { label: label.into(), last: last.into(), spans: spans(parts) }
+fn row(label: &str, last: &str, parts: &[(i64, Option<i64>, DrawnValue)]) -> DrawnRow {
+    DrawnRow { label: label.into(), last: last.into(), spans: spans(parts) }
 }
 
-fn state(s: &str) -> Value {
-    Value::State(s.into())
+fn state(s: &str) -> DrawnValue {
+    DrawnValue::State(s.into())
 }
 
 /// Play and buffer over a minute, still open.
@@ -36,26 +36,26 @@ fn session() -> Drawing {
                 "playing",
                 "true",
                 &[
-                    (0, Some(8), Value::Bool(false)),
-                    (8, Some(32), Value::Bool(true)),
-                    (32, Some(33), Value::Bool(false)),
-                    (33, None, Value::Bool(true)),
+                    (0, Some(8), DrawnValue::Bool(false)),
+                    (8, Some(32), DrawnValue::Bool(true)),
+                    (32, Some(33), DrawnValue::Bool(false)),
+                    (33, None, DrawnValue::Bool(true)),
                 ],
             ),
             row(
                 "buffered",
                 "41.5",
                 &[
-                    (0, Some(3), Value::Number { value: 0.0, slope: 0.0 }),
-                    (3, Some(20), Value::Number { value: 0.0, slope: 1.0 }),
-                    (20, Some(40), Value::Number { value: 17.0, slope: 0.0 }),
-                    (40, None, Value::Number { value: 17.0, slope: 1.225 }),
+                    (0, Some(3), DrawnValue::Number { value: 0.0, slope: 0.0 }),
+                    (3, Some(20), DrawnValue::Number { value: 0.0, slope: 1.0 }),
+                    (20, Some(40), DrawnValue::Number { value: 17.0, slope: 0.0 }),
+                    (40, None, DrawnValue::Number { value: 17.0, slope: 1.225 }),
                 ],
             ),
-            row("seeks", "", &[(20, Some(20), Value::Event)]),
+            row("seeks", "", &[(20, Some(20), DrawnValue::Event)]),
         ],
         events: [(0, "cdn=C1"), (20, "seek"), (20, "seek"), (40, "buffer"), (59, "end")]
-            .map(|(t, text)| Event { time: t * SECOND, text: text.into() })
+            .map(|(t, text)| DrawnEvent { time: t * SECOND, text: text.into() })
             .to_vec(),
     }
 }
@@ -109,7 +109,11 @@ fn short_spans_stay_visible() {
     let blink = row(
         "blink",
         "false",
-        &[(0, Some(500), Value::Bool(false)), (500, Some(501), Value::Bool(true)), (501, None, Value::Bool(false))],
+        &[
+            (0, Some(500), DrawnValue::Bool(false)),
+            (500, Some(501), DrawnValue::Bool(true)),
+            (501, None, DrawnValue::Bool(false)),
+        ],
     );
     let drawing = Drawing { start: 0, end: 1000 * SECOND, rows: vec![blink], events: vec![] };
     let drawn = draw(&drawing, &Style { width: 60, ascii: true, colour: false });
@@ -175,7 +179,7 @@ fn colours_change_nothing_but_colours() {
 
 #[test]
 fn no_two_rows_read_the_same() {
-    let on = [(0, None, Value::Bool(true))];
+    let on = [(0, None, DrawnValue::Bool(true))];
     let long = "duration_where(latest(playerState) == \"buffer\" && ";
     let labels = [format!("{long}a)"), format!("{long}b)"), format!("{long}a)"), "short".to_owned()];
     let rows = labels.iter().map(|label| row(label, "", &on)).collect();

@@ -49,15 +49,15 @@ impl Signal {
 
 /// The way to a collector.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct CollectorLink {
     url: String,
-    state: Mutex<State>,
+    state: Mutex<LinkState>,
     ends: Condvar,
-    counts: [Counts; 2],
+    counts: [SignalCounts; 2],
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct LinkState {
     /// Which signals were not taken when they were sent last.
     failing: [bool; 2],
     /// Since when one is not.
@@ -68,7 +68,7 @@ struct State {
 }
 
 #[derive(Debug, Default)]
-struct Counts {
+struct SignalCounts {
     waiting: AtomicUsize,
     /// Since that was said last.
     lost: AtomicU64,
@@ -76,20 +76,20 @@ struct Counts {
 
 /// Numbers of spans and of log records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Numbers {
+struct SignalNumbers {
     spans: u64,
     records: u64,
 }
 
-impl fmt::Display for Numbers {
+impl fmt::Display for SignalNumbers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} spans and {} log records", self.spans, self.records)
     }
 }
 
-impl Link {
-    pub(super) fn new(url: String) -> Link {
-        Link { url, state: Mutex::default(), ends: Condvar::new(), counts: Default::default() }
+impl CollectorLink {
+    pub(super) fn new(url: String) -> CollectorLink {
+        CollectorLink { url, state: Mutex::default(), ends: Condvar::new(), counts: Default::default() }
     }
 
     /// Takes note of one more that is to be sent: whether there is room for it. One that there is none for is lost.
@@ -123,7 +123,7 @@ impl Link {
             drop(state);
             let (url, seconds) = (&self.url, since.elapsed().as_secs_f64());
             match self.take_lost() {
-                Numbers { spans: 0, records: 0 } => {
+                SignalNumbers { spans: 0, records: 0 } => {
                     log::warn(format_args!(
                         "the collector {url} takes traces and logs again after {seconds:.1} s; nothing was lost"
                     ));
@@ -179,9 +179,11 @@ impl Link {
     pub(super) fn say_unsent(&self) {
         let lost = self.take_lost();
         let waiting = |signal: Signal| self.counts[signal.index()].waiting.load(Ordering::Relaxed) as u64;
-        let unsent =
-            Numbers { spans: lost.spans + waiting(Signal::Traces), records: lost.records + waiting(Signal::Logs) };
-        if unsent != (Numbers { spans: 0, records: 0 }) {
+        let unsent = SignalNumbers {
+            spans: lost.spans + waiting(Signal::Traces),
+            records: lost.records + waiting(Signal::Logs),
+        };
+        if unsent != (SignalNumbers { spans: 0, records: 0 }) {
             log::warn(format_args!("the collector {} has not got all; lost: {unsent}", self.url));
         }
     }
@@ -190,24 +192,24 @@ impl Link {
         self.counts.iter().any(|counts| counts.lost.load(Ordering::Relaxed) > 0)
     }
 
-    fn take_lost(&self) -> Numbers {
+    fn take_lost(&self) -> SignalNumbers {
         let [spans, records] = Signal::ALL.map(|signal| self.counts[signal.index()].lost.swap(0, Ordering::Relaxed));
-        Numbers { spans, records }
+        SignalNumbers { spans, records }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, LinkState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Link, Numbers, Signal, WAITING_MAX};
+    use super::{CollectorLink, Signal, SignalNumbers, WAITING_MAX};
     use std::time::Duration;
 
     #[test]
     fn what_there_is_no_room_for_is_counted() {
-        let link = Link::new("http://h".into());
+        let link = CollectorLink::new("http://h".into());
         assert!((0..WAITING_MAX).all(|_| link.has_room(Signal::Traces)));
         assert!(!link.has_room(Signal::Traces) && !link.has_room(Signal::Traces));
         // Each has room of its own.
@@ -215,13 +217,13 @@ mod tests {
         link.settle(Signal::Traces, 512, true);
         assert!(link.has_room(Signal::Traces));
         link.settle(Signal::Logs, 1, false);
-        assert_eq!(link.take_lost(), Numbers { spans: 2, records: 1 });
-        assert_eq!(link.take_lost(), Numbers { spans: 0, records: 0 });
+        assert_eq!(link.take_lost(), SignalNumbers { spans: 2, records: 1 });
+        assert_eq!(link.take_lost(), SignalNumbers { spans: 0, records: 0 });
     }
 
     #[test]
     fn the_end_breaks_a_pause_off() {
-        let link = Link::new("http://h".into());
+        let link = CollectorLink::new("http://h".into());
         assert!(link.pause(Duration::from_millis(1)));
         link.note_failure(Signal::Logs, "it is away");
         assert!(!link.is_given_up(Signal::Logs));

@@ -1,9 +1,9 @@
 //! The two ends of a queue: what goes in is counted, and what comes out of it is, sent or lost.
 //!
 //! The library's queues have bounds, and drop what is beyond without telling how many; so whether there is room is asked
-//! of the [`Link`] before.
+//! of the [`CollectorLink`] before.
 
-use super::link::{Link, Signal};
+use super::link::{CollectorLink, Signal};
 use opentelemetry::{Context, InstrumentationScope};
 use opentelemetry_otlp::{LogExporter, SpanExporter};
 use opentelemetry_sdk::Resource;
@@ -17,11 +17,11 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Queued<P> {
     inner: P,
-    link: Arc<Link>,
+    link: Arc<CollectorLink>,
 }
 
 impl<P> Queued<P> {
-    pub(super) fn new(inner: P, link: &Arc<Link>) -> Self {
+    pub(super) fn new(inner: P, link: &Arc<CollectorLink>) -> Self {
         Queued { inner, link: Arc::clone(link) }
     }
 }
@@ -72,18 +72,18 @@ impl LogProcessor for Queued<BatchLogProcessor> {
 
 /// Where they come out.
 #[derive(Debug)]
-pub(super) struct Counted<E> {
+pub(super) struct CountedExporter<E> {
     inner: E,
-    link: Arc<Link>,
+    link: Arc<CollectorLink>,
 }
 
-impl<E> Counted<E> {
-    pub(super) fn new(inner: E, link: &Arc<Link>) -> Self {
-        Counted { inner, link: Arc::clone(link) }
+impl<E> CountedExporter<E> {
+    pub(super) fn new(inner: E, link: &Arc<CollectorLink>) -> Self {
+        CountedExporter { inner, link: Arc::clone(link) }
     }
 }
 
-impl trace::SpanExporter for Counted<SpanExporter> {
+impl trace::SpanExporter for CountedExporter<SpanExporter> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let count = batch.len();
         let sent = self.inner.export(batch).await;
@@ -96,7 +96,7 @@ impl trace::SpanExporter for Counted<SpanExporter> {
     }
 }
 
-impl logs::LogExporter for Counted<LogExporter> {
+impl logs::LogExporter for CountedExporter<LogExporter> {
     async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
         let count = batch.iter().count();
         let sent = self.inner.export(batch).await;

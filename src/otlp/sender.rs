@@ -1,6 +1,6 @@
 //! Batches on their way: each is sent until it is taken, refused for what it is, or the end comes.
 
-use super::link::{Link, Signal};
+use super::link::{CollectorLink, Signal};
 use async_trait::async_trait;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use std::sync::Arc;
@@ -15,15 +15,15 @@ const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
 /// Sends one signal, on the thread that asks for it.
 #[derive(Debug)]
-pub(super) struct Sender {
+pub(super) struct SignalSender {
     agent: Agent,
     signal: Signal,
-    link: Arc<Link>,
+    link: Arc<CollectorLink>,
 }
 
-impl Sender {
-    pub(super) fn new(agent: Agent, signal: Signal, link: Arc<Link>) -> Sender {
-        Sender { agent, signal, link }
+impl SignalSender {
+    pub(super) fn new(agent: Agent, signal: Signal, link: Arc<CollectorLink>) -> SignalSender {
+        SignalSender { agent, signal, link }
     }
 
     fn send(&self, request: Request<&[u8]>) -> Result<Response<Bytes>, ureq::Error> {
@@ -34,7 +34,7 @@ impl Sender {
 }
 
 #[async_trait]
-impl HttpClient for Sender {
+impl HttpClient for SignalSender {
     /// Blocks: the library calls it on a thread that does nothing else.
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let (parts, body) = request.into_parts();

@@ -1,6 +1,6 @@
 //! Exact bytes of every format.
 
-use super::{Format, write};
+use super::{OutputFormat, write};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Float64Array, Int64Array, ListArray, RecordBatch,
     StringArray, StructArray, TimestampNanosecondArray,
@@ -12,14 +12,14 @@ fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true))).unwrap()
 }
 
-fn bytes(format: Format, batches: &[RecordBatch], fold: bool) -> Vec<u8> {
+fn bytes(format: OutputFormat, batches: &[RecordBatch], fold: bool) -> Vec<u8> {
     let mut out = vec![];
     write(format, &batches[0].schema(), batches.iter().cloned().map(Ok), fold, &mut out).unwrap();
     out
 }
 
 #[track_caller]
-fn check(format: Format, batches: &[RecordBatch], fold: bool, expect: &str) {
+fn check(format: OutputFormat, batches: &[RecordBatch], fold: bool, expect: &str) {
     assert_eq!(String::from_utf8(bytes(format, batches, fold)).unwrap(), expect);
 }
 
@@ -49,7 +49,7 @@ fn finals() -> RecordBatch {
 #[test]
 fn jsonl_writes_times_twice() {
     check(
-        Format::Jsonl,
+        OutputFormat::Jsonl,
         &[finals()],
         false,
         r#"{"session":"s1","value":12.5,"start":"1970-01-01T00:00:00.000000000Z","start_ns":0,"end":"1970-01-01T00:01:15.000000000Z","end_ns":75000000000,"closed":true}
@@ -61,14 +61,14 @@ fn jsonl_writes_times_twice() {
 #[test]
 fn json_is_one_array_whatever_the_batches() {
     let one = batch(vec![("a", texts(vec![Some("x")]))]);
-    check(Format::Json, &[one.clone(), one.clone()], false, "[\n{\"a\":\"x\"},\n{\"a\":\"x\"}\n]\n");
-    check(Format::Json, &[one.slice(0, 0)], false, "[]\n");
+    check(OutputFormat::Json, &[one.clone(), one.clone()], false, "[\n{\"a\":\"x\"},\n{\"a\":\"x\"}\n]\n");
+    check(OutputFormat::Json, &[one.slice(0, 0)], false, "[]\n");
 }
 
 #[test]
 fn csv_quotes_what_must_be_quoted() {
     check(
-        Format::Csv,
+        OutputFormat::Csv,
         &[finals()],
         false,
         "session,value,start,end,closed\n\
@@ -76,19 +76,19 @@ fn csv_quotes_what_must_be_quoted() {
          \"zürich,\"\"2\"\"\",,2026-01-02T03:04:05.000000006Z,,false\n",
     );
     check(
-        Format::Csv,
+        OutputFormat::Csv,
         &[batch(vec![("a", texts(vec![Some(""), None, Some("l\nm")]))])],
         false,
         "a\n\"\"\n\"\"\n\"l\nm\"\n",
     );
     let two = batch(vec![("a", texts(vec![Some(""), None])), ("b", texts(vec![None, Some("x")]))]);
-    check(Format::Csv, &[two], false, "a,b\n\"\",\n,x\n");
+    check(OutputFormat::Csv, &[two], false, "a,b\n\"\",\n,x\n");
 }
 
 #[test]
 fn table_aligns_by_display_width() {
     check(
-        Format::Table,
+        OutputFormat::Table,
         &[finals().project(&[0, 1, 4]).unwrap()],
         false,
         "session     value  closed\n\
@@ -98,14 +98,14 @@ fn table_aligns_by_display_width() {
     );
     let wide =
         batch(vec![("k", texts(vec![Some("日本"), Some("a\tb")])), ("n", Arc::new(Int64Array::from(vec![7, -10])))]);
-    check(Format::Table, &[wide], false, "k       n\n----  ---\n日本    7\na\\tb  -10\n");
+    check(OutputFormat::Table, &[wide], false, "k       n\n----  ---\n日本    7\na\\tb  -10\n");
 }
 
 #[test]
 fn empty_answers_still_have_a_header() {
     let none = finals().slice(0, 0);
-    check(Format::Csv, std::slice::from_ref(&none), false, "session,value,start,end,closed\n");
-    check(Format::Jsonl, &[none], false, "");
+    check(OutputFormat::Csv, std::slice::from_ref(&none), false, "session,value,start,end,closed\n");
+    check(OutputFormat::Jsonl, &[none], false, "");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn decimals_are_plain_digits() {
         Some(99_999_999_999_999_999_999_999_999_999_999_999_999),
     ];
     check(
-        Format::Csv,
+        OutputFormat::Csv,
         &[batch(vec![("v", decimals(values))])],
         false,
         "v\n12\n0.000000001\n-0.000000001\n-1.5\n0\n9223372036.854775807\n99999999999999999999999999999.999999999\n",
@@ -132,12 +132,12 @@ fn floats_read_back_and_stay_json() {
     let values = vec![1.0, 0.1, -0.0, 1e300, 1e-7, 5e-324, 1e15, f64::NAN, f64::INFINITY];
     let rows = batch(vec![("v", Arc::new(Float64Array::from(values.clone())))]);
     check(
-        Format::Csv,
+        OutputFormat::Csv,
         std::slice::from_ref(&rows),
         false,
         "v\n1\n0.1\n-0\n1e300\n1e-7\n5e-324\n1000000000000000\nNaN\ninf\n",
     );
-    let json = bytes(Format::Json, &[rows], false);
+    let json = bytes(OutputFormat::Json, &[rows], false);
     let parsed: Vec<serde_json::Value> = serde_json::from_slice(&json).unwrap();
     for (row, value) in parsed.iter().zip(values) {
         assert_eq!(row["v"].as_f64(), value.is_finite().then_some(value));
@@ -155,7 +155,7 @@ fn folding_shows_the_value_that_is_there_with_all_its_digits() {
         ("other_exact", Arc::new(Float64Array::from(vec![0.5; 5]))),
     ]);
     check(
-        Format::Jsonl,
+        OutputFormat::Jsonl,
         std::slice::from_ref(&rows),
         true,
         "{\"metric\":\"d\",\"value\":9007199254.000000001,\"other_exact\":0.5}\n\
@@ -165,7 +165,7 @@ fn folding_shows_the_value_that_is_there_with_all_its_digits() {
          {\"metric\":\"none\",\"value\":null,\"other_exact\":0.5}\n",
     );
     check(
-        Format::Csv,
+        OutputFormat::Csv,
         &[rows.slice(1, 1)],
         false,
         "metric,value,value_exact,value_text,value_bool,other_exact\nf,0.25,,,,0.5\n",
@@ -175,13 +175,13 @@ fn folding_shows_the_value_that_is_there_with_all_its_digits() {
 #[test]
 fn nanoseconds_of_the_schema_are_not_repeated() {
     let rows = batch(vec![("at", times(vec![Some(5)])), ("at_ns", Arc::new(Int64Array::from(vec![5])))]);
-    check(Format::Jsonl, &[rows], false, "{\"at\":\"1970-01-01T00:00:00.000000005Z\",\"at_ns\":5}\n");
+    check(OutputFormat::Jsonl, &[rows], false, "{\"at\":\"1970-01-01T00:00:00.000000005Z\",\"at_ns\":5}\n");
 }
 
 #[test]
 fn extreme_times_have_a_spelling() {
     check(
-        Format::Csv,
+        OutputFormat::Csv,
         &[batch(vec![("t", times(vec![Some(i64::MIN), Some(-1), Some(i64::MAX)]))])],
         false,
         "t\n1677-09-21T00:12:43.145224192Z\n1969-12-31T23:59:59.999999999Z\n2262-04-11T23:47:16.854775807Z\n",
@@ -196,12 +196,12 @@ fn nested_and_strange_types_are_shown() {
     let date = arrow::array::Date32Array::from(vec![1]);
     let rows = batch(vec![("l", Arc::new(list)), ("r", Arc::new(record)), ("d", Arc::new(date))]);
     check(
-        Format::Jsonl,
+        OutputFormat::Jsonl,
         std::slice::from_ref(&rows),
         false,
         "{\"l\":[1,null],\"r\":{\"m\":\"q\\\"\"},\"d\":\"1970-01-02\"}\n",
     );
-    check(Format::Csv, &[rows], false, "l,r,d\n\"[1,null]\",\"{\"\"m\"\":\"\"q\\\"\"\"\"}\",1970-01-02\n");
+    check(OutputFormat::Csv, &[rows], false, "l,r,d\n\"[1,null]\",\"{\"\"m\"\":\"\"q\\\"\"\"\"}\",1970-01-02\n");
 }
 
 #[track_caller]
@@ -216,7 +216,7 @@ fn check_widened(read: &RecordBatch) {
 
 #[test]
 fn arrow_is_a_stream_with_nanoseconds_beside_times() {
-    let written = bytes(Format::Arrow, &[finals()], true);
+    let written = bytes(OutputFormat::Arrow, &[finals()], true);
     let mut reader = arrow::ipc::reader::StreamReader::try_new(written.as_slice(), None).unwrap();
     check_widened(&reader.next().unwrap().unwrap());
     assert!(reader.next().is_none());
@@ -225,7 +225,7 @@ fn arrow_is_a_stream_with_nanoseconds_beside_times() {
 #[test]
 fn parquet_reads_back() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), bytes(Format::Parquet, &[finals()], false)).unwrap();
+    std::fs::write(file.path(), bytes(OutputFormat::Parquet, &[finals()], false)).unwrap();
     let open = std::fs::File::open(file.path()).unwrap();
     let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(open).unwrap();
     check_widened(&reader.build().unwrap().next().unwrap().unwrap());

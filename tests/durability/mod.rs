@@ -8,7 +8,7 @@ mod tables;
 mod windows;
 
 use crate::served::{Server, TIMELINE};
-use event_producer::truth::Row;
+use event_producer::truth::TrueRow;
 use event_producer::{Generator, Model, Truth, Workload};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -47,12 +47,12 @@ fn exact<'a>(row: &'a Json, name: &str) -> &'a Json {
 
 /// Final values of the ledger: session, start, metric and group to value and whether closed.
 fn known_finals(truth: &Truth) -> BTreeMap<(String, i64, String, String), (i128, bool)> {
-    let row = |row: &Row| match row {
-        Row::Final(f) => Some((
+    let row = |row: &TrueRow| match row {
+        TrueRow::Final(f) => Some((
             (f.session.to_string(), f.start_ns, f.metric.to_owned(), f.group.to_owned()),
             (i128::from(f.value_ns), f.closed),
         )),
-        Row::Alert(_) => None,
+        TrueRow::Alert(_) => None,
     };
     truth.rows.iter().filter_map(row).collect()
 }
@@ -152,8 +152,8 @@ fn evaluation_of_files_agrees_with_the_ledger() {
             .rows
             .iter()
             .filter_map(|row| match row {
-                Row::Alert(a) => Some(((a.session.to_string(), a.alert.to_owned(), a.start_ns), a.end_ns)),
-                Row::Final(_) => None,
+                TrueRow::Alert(a) => Some(((a.session.to_string(), a.alert.to_owned(), a.start_ns), a.end_ns)),
+                TrueRow::Final(_) => None,
             })
             .collect();
         let told: BTreeMap<(String, String, i64), Option<i64>> = eval("alerts")

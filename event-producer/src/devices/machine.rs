@@ -4,30 +4,30 @@
 
 use timeline_core::{SECOND, Time};
 
-use super::{Site, Status};
-use crate::truth::{Ledger, Reading};
+use super::{DeviceSite, DeviceStatus};
+use crate::truth::{SessionReading, TruthLedger};
 
 /// How long a report speaks for its device.
 pub(super) const SPEAKS: Time = 300 * SECOND;
 
 /// The accounts of a device that has reported.
 #[derive(Clone, Debug)]
-pub(super) struct Machine {
+pub(super) struct DeviceMachine {
     start: Time,
     last: Time,
-    status: Status,
+    status: DeviceStatus,
     silent: Time,
     in_error: Time,
 }
 
-impl Machine {
+impl DeviceMachine {
     /// A device with its first report.
-    pub(super) fn new(time: Time, status: Status) -> Self {
-        Machine { start: time, last: time, status, silent: 0, in_error: 0 }
+    pub(super) fn new(time: Time, status: DeviceStatus) -> Self {
+        DeviceMachine { start: time, last: time, status, silent: 0, in_error: 0 }
     }
 
     /// A report after the last one.
-    pub(super) fn apply(&mut self, number: u32, time: Time, status: Status, ledger: &mut Ledger) {
+    pub(super) fn apply(&mut self, number: u32, time: Time, status: DeviceStatus, ledger: &mut TruthLedger) {
         debug_assert!(time > self.last, "a device does not report twice in an instant");
         let quiet = self.last + SPEAKS;
         if time > quiet {
@@ -39,13 +39,13 @@ impl Machine {
     }
 
     /// Reads the device at the horizon; devices have no end.
-    pub(super) fn finish(mut self, number: u32, site: Site, horizon: Time, ledger: &mut Ledger) {
+    pub(super) fn finish(mut self, number: u32, site: DeviceSite, horizon: Time, ledger: &mut TruthLedger) {
         let quiet = self.last + SPEAKS;
         if horizon >= quiet {
             ledger.alert(number, "silent", quiet, None);
         }
         self.pass(horizon);
-        let reading = Reading { number, start: self.start, read: horizon, closed: false };
+        let reading = SessionReading { number, start: self.start, read: horizon, closed: false };
         ledger.session(reading);
         ledger.value(reading, "silent_time", site.name(), self.silent);
         ledger.value(reading, "error_time", site.name(), self.in_error);
@@ -53,7 +53,7 @@ impl Machine {
 
     fn pass(&mut self, until: Time) {
         self.silent += (until - self.last - SPEAKS).max(0);
-        if self.status == Status::Error {
+        if self.status == DeviceStatus::Error {
             self.in_error += until - self.last;
         }
     }

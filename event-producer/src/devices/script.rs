@@ -3,11 +3,11 @@
 
 use timeline_core::Time;
 
-use super::machine::{Machine, SPEAKS};
-use super::{Report, Site, Status};
+use super::machine::{DeviceMachine, SPEAKS};
+use super::{DeviceReport, DeviceSite, DeviceStatus};
 use crate::MILLISECOND;
 use crate::rng::Rng;
-use crate::truth::Ledger;
+use crate::truth::TruthLedger;
 
 /// The first reports of all devices fall in so many milliseconds.
 pub(crate) const SPREAD_MS: u64 = 30_000;
@@ -21,20 +21,20 @@ pub(crate) struct Devices(Vec<Device>);
 
 #[derive(Debug)]
 struct Device {
-    site: Site,
+    site: DeviceSite,
     /// Whether the next report says where the device stands.
     says_site: bool,
-    status: Status,
+    status: DeviceStatus,
     temperature: u16,
-    machine: Option<Machine>,
+    machine: Option<DeviceMachine>,
 }
 
 impl Devices {
     pub(crate) fn new(seats: u32, rng: &mut Rng) -> Self {
         let device = |_| Device {
-            site: Site::ALL[rng.below(Site::ALL.len() as u64) as usize],
+            site: DeviceSite::ALL[rng.below(DeviceSite::ALL.len() as u64) as usize],
             says_site: true,
-            status: Status::Ok,
+            status: DeviceStatus::Ok,
             temperature: rng.between(150, 300) as u16,
             machine: None,
         };
@@ -42,27 +42,38 @@ impl Devices {
     }
 
     /// The device's report at `now`, and after how many milliseconds it has its next one.
-    pub(crate) fn step(&mut self, seat: u32, now: Time, rng: &mut Rng, ledger: &mut Ledger) -> (Report, u64) {
+    pub(crate) fn step(
+        &mut self,
+        seat: u32,
+        now: Time,
+        rng: &mut Rng,
+        ledger: &mut TruthLedger,
+    ) -> (DeviceReport, u64) {
         let device = &mut self.0[seat as usize];
         device.change(rng);
         match &mut device.machine {
             Some(machine) => machine.apply(seat, now, device.status, ledger),
-            none => *none = Some(Machine::new(now, device.status)),
+            none => *none = Some(DeviceMachine::new(now, device.status)),
         }
         let site = device.says_site.then_some(device.site);
-        let report = Report { device: seat, site, status: device.status, temperature: device.temperature };
+        let report = DeviceReport { device: seat, site, status: device.status, temperature: device.temperature };
         let wait_ms = device.wait_ms(rng);
         device.says_site = wait_ms > SPEAKS_MS;
         (report, wait_ms)
     }
 
     /// A report that would break a silence, or begin an error, if it were counted.
-    pub(crate) fn stray(&self, seat: u32, rng: &mut Rng) -> Report {
-        Report { device: seat, site: None, status: Status::Error, temperature: rng.between(150, 900) as u16 }
+    pub(crate) fn stray(&self, seat: u32, rng: &mut Rng) -> DeviceReport {
+        DeviceReport {
+            device: seat,
+            site: None,
+            status: DeviceStatus::Error,
+            temperature: rng.between(150, 900) as u16,
+        }
     }
 
     /// Reads all devices at the horizon.
-    pub(crate) fn finish(&mut self, horizon: Time, ledger: &mut Ledger) {
+    pub(crate) fn finish(&mut self, horizon: Time, ledger: &mut TruthLedger) {
         for (device, number) in self.0.iter_mut().zip(0..) {
             if let Some(machine) = device.machine.take() {
                 machine.finish(number, device.site, horizon, ledger);
@@ -74,17 +85,17 @@ impl Devices {
 impl Device {
     fn change(&mut self, rng: &mut Rng) {
         self.status = match (self.status, rng.below(100)) {
-            (Status::Ok, 0..3) | (Status::Error, 0..10) => Status::Warn,
-            (Status::Warn, 0..20) => Status::Error,
-            (Status::Warn, 20..50) | (Status::Error, 10..25) => Status::Ok,
+            (DeviceStatus::Ok, 0..3) | (DeviceStatus::Error, 0..10) => DeviceStatus::Warn,
+            (DeviceStatus::Warn, 0..20) => DeviceStatus::Error,
+            (DeviceStatus::Warn, 20..50) | (DeviceStatus::Error, 10..25) => DeviceStatus::Ok,
             (status, _) => status,
         };
-        let target = if self.status == Status::Ok { 200 } else { 700 };
+        let target = if self.status == DeviceStatus::Ok { 200 } else { 700 };
         self.temperature = (self.temperature * 7 + target + rng.below(40) as u16) / 8;
     }
 
     fn wait_ms(&self, rng: &mut Rng) -> u64 {
-        let silences = if self.site == Site::South { 8 } else { 3 };
+        let silences = if self.site == DeviceSite::South { 8 } else { 3 };
         match rng.below(1000) {
             n if n < silences => rng.between(SPEAKS_MS + 2, 40 * MINUTE_MS),
             // A day is for ever in most logs.

@@ -7,14 +7,14 @@
 use timeline_core::{SECOND, Time};
 
 use super::CITIES;
-use crate::truth::{Ledger, Reading};
+use crate::truth::{SessionReading, TruthLedger};
 
 /// How long a card counts as in use after a use of it.
 pub(super) const IN_USE: Time = 600 * SECOND;
 
 /// The accounts of a card that has been used.
 #[derive(Clone, Debug)]
-pub(super) struct Machine {
+pub(super) struct CardMachine {
     start: Time,
     last: Time,
     city: u8,
@@ -23,16 +23,16 @@ pub(super) struct Machine {
     in_use: [Option<Time>; CITIES.len()],
 }
 
-impl Machine {
+impl CardMachine {
     /// A card with its first use.
     pub(super) fn new(time: Time, city: u8) -> Self {
         let mut in_use = [None; CITIES.len()];
         in_use[usize::from(city)] = Some(0);
-        Machine { start: time, last: time, city, impossible_since: None, in_use }
+        CardMachine { start: time, last: time, city, impossible_since: None, in_use }
     }
 
     /// A use after the last one.
-    pub(super) fn apply(&mut self, number: u32, time: Time, city: u8, ledger: &mut Ledger) {
+    pub(super) fn apply(&mut self, number: u32, time: Time, city: u8, ledger: &mut TruthLedger) {
         debug_assert!(time > self.last, "a card is not used twice in an instant");
         self.pass(time);
         if time > self.last + IN_USE {
@@ -53,13 +53,13 @@ impl Machine {
     }
 
     /// Reads the card at the horizon; cards have no end.
-    pub(super) fn finish(mut self, number: u32, horizon: Time, ledger: &mut Ledger) {
+    pub(super) fn finish(mut self, number: u32, horizon: Time, ledger: &mut TruthLedger) {
         self.pass(horizon);
         if let Some(since) = self.impossible_since {
             let end = self.last + IN_USE;
             ledger.alert(number, "impossible_travel", since, (end <= horizon).then_some(end));
         }
-        let reading = Reading { number, start: self.start, read: horizon, closed: false };
+        let reading = SessionReading { number, start: self.start, read: horizon, closed: false };
         ledger.session(reading);
         for (city, in_use) in CITIES.iter().zip(self.in_use) {
             if let Some(value) = in_use {

@@ -6,11 +6,11 @@
 
 use timeline_core::Time;
 
-use super::machine::{IN_USE, Machine};
+use super::machine::{CardMachine, IN_USE};
 use super::{CITIES, Payment};
 use crate::MILLISECOND;
 use crate::rng::Rng;
-use crate::truth::Ledger;
+use crate::truth::TruthLedger;
 
 /// The first uses of all cards fall in so many milliseconds.
 pub(crate) const SPREAD_MS: u64 = 60 * MINUTE_MS;
@@ -29,7 +29,7 @@ struct Card {
     cloned: bool,
     /// Whether the next use is a thief's, within ten minutes of the last one and elsewhere.
     planted: bool,
-    machine: Option<Machine>,
+    machine: Option<CardMachine>,
 }
 
 impl Cards {
@@ -45,14 +45,14 @@ impl Cards {
     }
 
     /// The card's use at `now`, and after how many milliseconds it has its next one.
-    pub(crate) fn step(&mut self, seat: u32, now: Time, rng: &mut Rng, ledger: &mut Ledger) -> (Payment, u64) {
+    pub(crate) fn step(&mut self, seat: u32, now: Time, rng: &mut Rng, ledger: &mut TruthLedger) -> (Payment, u64) {
         let card = &mut self.0[seat as usize];
-        let was_impossible = card.machine.as_ref().is_some_and(Machine::is_impossible);
+        let was_impossible = card.machine.as_ref().is_some_and(CardMachine::is_impossible);
         match &mut card.machine {
             Some(machine) => machine.apply(seat, now, card.city, ledger),
-            none => *none = Some(Machine::new(now, card.city)),
+            none => *none = Some(CardMachine::new(now, card.city)),
         }
-        let is_impossible = card.machine.as_ref().is_some_and(Machine::is_impossible);
+        let is_impossible = card.machine.as_ref().is_some_and(CardMachine::is_impossible);
         debug_assert!(!is_impossible || was_impossible || card.planted, "only thieves travel impossibly");
         debug_assert!(!card.planted || is_impossible, "thieves travel impossibly");
         let payment = pay(seat, card.city, rng);
@@ -65,7 +65,7 @@ impl Cards {
     }
 
     /// Reads all cards at the horizon.
-    pub(crate) fn finish(&mut self, horizon: Time, ledger: &mut Ledger) {
+    pub(crate) fn finish(&mut self, horizon: Time, ledger: &mut TruthLedger) {
         for (card, number) in self.0.iter_mut().zip(0..) {
             if let Some(machine) = card.machine.take() {
                 machine.finish(number, horizon, ledger);

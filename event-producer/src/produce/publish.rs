@@ -4,13 +4,13 @@ use super::access::Access;
 use super::rate_limit::RateLimit;
 use super::{Delivery, Summary, Tell};
 use crate::generator::Generator;
-use crate::truth::Row;
+use crate::truth::TrueRow;
 use event_feeder::pulsar::{Address, Compression, Outgoing, PublishOptions, TopicPublisher, partition_of};
 use std::io;
 
 /// How messages are made.
 #[derive(Clone, Debug, PartialEq, clap::Args)]
-pub struct Messages {
+pub struct MessageOptions {
     /// Events in a message of a topic: 1, or a block of so many lines, all of one partition
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub lines: u32,
@@ -25,9 +25,9 @@ pub struct Messages {
     pub access: Access,
 }
 
-impl Default for Messages {
+impl Default for MessageOptions {
     fn default() -> Self {
-        Messages { lines: 1, batch: 1_000, compression: Compression::None, access: Access::default() }
+        MessageOptions { lines: 1, batch: 1_000, compression: Compression::None, access: Access::default() }
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) fn publish(
     mut generator: Generator,
     address: &Address,
     delivery: &Delivery,
-    mut rows: impl FnMut(&[Row]) -> io::Result<()>,
+    mut rows: impl FnMut(&[TrueRow]) -> io::Result<()>,
     tell: Tell<'_>,
 ) -> Result<Summary, Error> {
     let messages = &delivery.messages;

@@ -17,8 +17,8 @@ use super::Tell;
 use super::access::Access;
 use event_feeder::pulsar::{Address, Client, Compression, Outgoing, PublishOptions, TopicPublisher, partition_of};
 use event_feeder::{AcceptGaps, pulsar::Subscription};
-use input::{Input, Record};
-use progress::Progress;
+use input::{RepartitionInput, RepartitionRecord};
+use progress::RepartitionProgress;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -108,14 +108,14 @@ pub fn repartition(options: &Repartition, stop: &AtomicBool, tell: Tell<'_>) -> 
     let Repartition { from, to, subscription, follow, .. } = options;
     let reader = options.access.client(&from.broker)?;
     let parts = parts(&reader, options)?;
-    let mut progress = Progress::open(options)?;
+    let mut progress = RepartitionProgress::open(options)?;
     let open = |topic: &String| {
         let after = progress.of(topic);
         let (name, queue, accept) = (subscription.clone(), Subscription::QUEUE, AcceptGaps::None);
         // An entry is read as a whole; what of it was written already is not written again.
         let at = event_feeder::Position { part: 0, ..after };
         let source = reader.subscribe(Subscription { topic: topic.clone(), name, after: at, queue, accept })?;
-        Input::new(source, &options.source, after, *follow)
+        RepartitionInput::new(source, &options.source, after, *follow)
     };
     let mut inputs = parts.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let publishing =
@@ -125,30 +125,30 @@ pub fn repartition(options: &Repartition, stop: &AtomicBool, tell: Tell<'_>) -> 
     let mut noted = Instant::now();
     loop {
         let next = next(&mut inputs, *follow)?;
-        let over = stop.load(Ordering::Relaxed) || matches!(next, Turn::End);
+        let over = stop.load(Ordering::Relaxed) || matches!(next, NextPartition::End);
         if over || noted.elapsed() >= NOTE_EVERY {
             publisher.flush()?;
             inputs.iter().for_each(|input| progress.note(input.topic(), input.at()));
             progress.store()?;
-            inputs.iter_mut().for_each(Input::committed);
+            inputs.iter_mut().for_each(RepartitionInput::committed);
             tell(done.records);
             noted = Instant::now();
         }
         match next {
             _ if over => {
-                done.stopped = !matches!(next, Turn::End);
+                done.stopped = !matches!(next, NextPartition::End);
                 done.progress = progress.path().to_owned();
                 return Ok(done);
             }
-            Turn::Of(at) => {
-                let Some(Record { key, time_ms, payload, .. }) = inputs[at].take() else { continue };
+            NextPartition::Of(at) => {
+                let Some(RepartitionRecord { key, time_ms, payload, .. }) = inputs[at].take() else { continue };
                 done.records += 1;
                 done.unusable += u64::from(key.is_none());
                 let key = key.unwrap_or_default();
                 let partition = partition_of(&key, publisher.partitions());
                 publisher.send(partition, Outgoing { key, event_time_ms: time_ms, payload, properties: vec![] })?;
             }
-            Turn::Nobody | Turn::End => std::thread::sleep(IDLE),
+            NextPartition::Nobody | NextPartition::End => std::thread::sleep(IDLE),
         }
     }
 }
@@ -173,32 +173,32 @@ fn parts(reader: &Client, options: &Repartition) -> Result<Vec<String>, Error> {
 }
 
 /// Whose record comes next.
-enum Turn {
+enum NextPartition {
     Of(usize),
     /// Some partition has to be waited for.
     Nobody,
     End,
 }
 
-fn next(inputs: &mut [Input], follow: bool) -> Result<Turn, Error> {
+fn next(inputs: &mut [RepartitionInput], follow: bool) -> Result<NextPartition, Error> {
     let (mut first, mut waits, mut all_over) = (None, false, true);
     for (at, input) in inputs.iter_mut().enumerate() {
         let head = input.head()?;
         match head {
-            input::Head::Published(time) => {
+            input::NextRecord::Published(time) => {
                 if first.is_none_or(|(known, _)| time < known) {
                     first = Some((time, at));
                 }
             }
-            input::Head::Drained if follow => {}
-            input::Head::Drained | input::Head::Waiting => waits = true,
-            input::Head::Over => continue,
+            input::NextRecord::Drained if follow => {}
+            input::NextRecord::Drained | input::NextRecord::Waiting => waits = true,
+            input::NextRecord::Over => continue,
         }
         all_over = false;
     }
     Ok(match first {
-        Some((_, at)) if !waits => Turn::Of(at),
-        _ if all_over => Turn::End,
-        _ => Turn::Nobody,
+        Some((_, at)) if !waits => NextPartition::Of(at),
+        _ if all_over => NextPartition::End,
+        _ => NextPartition::Nobody,
     })
 }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 /// Where a log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum LogTarget {
     /// Standard output.
     Stdout,
     /// A file, which is made if need be and appended to.
@@ -33,41 +33,41 @@ pub enum Error {
     Empty,
 }
 
-impl FromStr for Target {
+impl FromStr for LogTarget {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
         match (text, text.split_once("://")) {
             ("", _) => Err(Error::Empty),
-            ("-", _) => Ok(Target::Stdout),
+            ("-", _) => Ok(LogTarget::Stdout),
             #[cfg(feature = "pulsar")]
-            (text, _) if event_feeder::pulsar::Address::is_meant(text) => Ok(Target::Topic(text.parse()?)),
+            (text, _) if event_feeder::pulsar::Address::is_meant(text) => Ok(LogTarget::Topic(text.parse()?)),
             (_, Some((scheme, _))) => Err(Error::NotSupported(scheme.to_owned())),
-            (path, None) => Ok(Target::File(path.strip_prefix("file:").unwrap_or(path).into())),
+            (path, None) => Ok(LogTarget::File(path.strip_prefix("file:").unwrap_or(path).into())),
         }
     }
 }
 
-impl Target {
+impl LogTarget {
     /// Makes it ready to be written to.
     pub(super) fn open(&self) -> io::Result<Box<dyn Write>> {
         Ok(match self {
             // A lock would be of no use: nothing else of the process writes there while a log does.
-            Target::Stdout => Box::new(io::stdout()),
+            LogTarget::Stdout => Box::new(io::stdout()),
             #[cfg(feature = "pulsar")]
-            Target::Topic(_) => return Err(io::Error::other("a topic is no file")),
-            Target::File(path) => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
+            LogTarget::Topic(_) => return Err(io::Error::other("a topic is no file")),
+            LogTarget::File(path) => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
         })
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for LogTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Target::Stdout => f.write_str("standard output"),
-            Target::File(path) => path.display().fmt(f),
+            LogTarget::Stdout => f.write_str("standard output"),
+            LogTarget::File(path) => path.display().fmt(f),
             #[cfg(feature = "pulsar")]
-            Target::Topic(address) => address.fmt(f),
+            LogTarget::Topic(address) => address.fmt(f),
         }
     }
 }
@@ -78,14 +78,14 @@ mod tests {
 
     #[test]
     fn what_it_says_is_where_it_goes() {
-        assert_eq!("-".parse(), Ok(Target::Stdout));
-        assert_eq!("a/b.ndjson".parse(), Ok(Target::File("a/b.ndjson".into())));
-        assert_eq!("file:b.ndjson".parse(), Ok(Target::File("b.ndjson".into())));
-        assert_eq!("kafka://localhost/t".parse::<Target>(), Err(Error::NotSupported("kafka".into())));
+        assert_eq!("-".parse(), Ok(LogTarget::Stdout));
+        assert_eq!("a/b.ndjson".parse(), Ok(LogTarget::File("a/b.ndjson".into())));
+        assert_eq!("file:b.ndjson".parse(), Ok(LogTarget::File("b.ndjson".into())));
+        assert_eq!("kafka://localhost/t".parse::<LogTarget>(), Err(Error::NotSupported("kafka".into())));
         #[cfg(feature = "pulsar")]
-        assert_eq!("pulsar://h:1/t".parse::<Target>().map(|target| target.to_string()), Ok("pulsar://h:1/t".into()));
+        assert_eq!("pulsar://h:1/t".parse::<LogTarget>().map(|target| target.to_string()), Ok("pulsar://h:1/t".into()));
         #[cfg(feature = "pulsar")]
-        assert!(matches!("pulsar://h:1".parse::<Target>(), Err(Error::Address(_))));
-        assert_eq!("".parse::<Target>(), Err(Error::Empty));
+        assert!(matches!("pulsar://h:1".parse::<LogTarget>(), Err(Error::Address(_))));
+        assert_eq!("".parse::<LogTarget>(), Err(Error::Empty));
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use timeline_core::{SECOND, Time};
 
 use super::log::Line;
-use crate::truth::{Alert, Final, Key, Row};
+use crate::truth::{TrueAlert, TrueFinal, TrueKey, TrueRow};
 use crate::video::Cdn;
 use crate::{Model, devices, payments};
 
@@ -14,7 +14,7 @@ const MINUTE: Time = 60 * SECOND;
 
 /// A session: its events in order, where it is read, and until when its timelines run.
 struct Session {
-    key: Key,
+    key: TrueKey,
     events: Vec<Line>,
     read: Time,
     run: Time,
@@ -24,7 +24,7 @@ struct Session {
 }
 
 /// All rows of a log without late lines.
-pub(super) fn rows(model: Model, lines: &[Line]) -> Vec<Row> {
+pub(super) fn rows(model: Model, lines: &[Line]) -> Vec<TrueRow> {
     let horizon = lines.iter().map(time).max().unwrap_or(0);
     let mut keys: BTreeMap<&str, Vec<Line>> = BTreeMap::new();
     for line in lines {
@@ -33,7 +33,7 @@ pub(super) fn rows(model: Model, lines: &[Line]) -> Vec<Row> {
     let mut rows = Vec::new();
     for (key, mut events) in keys {
         events.sort_by_key(|line| (line.time_ms, line.seq, line.position));
-        let key = Key { letter: key.chars().next().unwrap(), number: key[1..].parse().unwrap() };
+        let key = TrueKey { letter: key.chars().next().unwrap(), number: key[1..].parse().unwrap() };
         let session = Session::new(model, key, events, horizon);
         match model {
             Model::Video => video(&session, &mut rows),
@@ -49,7 +49,7 @@ fn time(line: &Line) -> Time {
 }
 
 impl Session {
-    fn new(model: Model, key: Key, events: Vec<Line>, horizon: Time) -> Self {
+    fn new(model: Model, key: TrueKey, events: Vec<Line>, horizon: Time) -> Self {
         let last = time(events.last().unwrap());
         let gap = events.windows(2).map(|pair| time(&pair[1]) - time(&pair[0])).max().unwrap_or(0);
         let (read, run, closed) = if model != Model::Video {
@@ -113,17 +113,17 @@ impl Session {
         spans
     }
 
-    fn value(&self, metric: &'static str, group: &'static str, value_ns: Time) -> Row {
+    fn value(&self, metric: &'static str, group: &'static str, value_ns: Time) -> TrueRow {
         let (start_ns, read_ns) = (time(&self.events[0]), self.read);
-        Row::Final(Final { session: self.key, metric, group, value_ns, start_ns, read_ns, closed: self.closed })
+        TrueRow::Final(TrueFinal { session: self.key, metric, group, value_ns, start_ns, read_ns, closed: self.closed })
     }
 
-    fn alert(&self, alert: &'static str, (start_ns, end_ns): (Time, Option<Time>)) -> Row {
-        Row::Alert(Alert { session: self.key, alert, start_ns, end_ns })
+    fn alert(&self, alert: &'static str, (start_ns, end_ns): (Time, Option<Time>)) -> TrueRow {
+        TrueRow::Alert(TrueAlert { session: self.key, alert, start_ns, end_ns })
     }
 }
 
-fn video(session: &Session, rows: &mut Vec<Row>) {
+fn video(session: &Session, rows: &mut Vec<TrueRow>) {
     let player = |t| session.latest("playerState", t).map(|(state, _)| state);
     let playing = |t| session.existed("playerState", |state| state == "play", Time::MAX, t);
     let seeking = |t| session.existed("userAction", |action| action == "seek", 5 * SECOND, t);
@@ -148,7 +148,7 @@ fn video(session: &Session, rows: &mut Vec<Row>) {
     }
 }
 
-fn cards(session: &Session, rows: &mut Vec<Row>) {
+fn cards(session: &Session, rows: &mut Vec<TrueRow>) {
     let in_use = |t| session.existed("city", |_| true, 10 * MINUTE, t);
     // `latest(city, ttl 10m)`
     let city = |t| session.latest("city", t).filter(|(_, at)| t < at + 10 * MINUTE).map(|(city, _)| city);
@@ -175,11 +175,11 @@ fn cards(session: &Session, rows: &mut Vec<Row>) {
     assert_eq!(caught, !session.spans(impossible).is_empty());
 }
 
-fn device(session: &Session, rows: &mut Vec<Row>) {
+fn device(session: &Session, rows: &mut Vec<TrueRow>) {
     let silent = |t| !session.existed("status", |_| true, 5 * MINUTE, t);
     let in_error = |t| session.latest("status", t).is_some_and(|(status, _)| status == "error");
     let site = session.latest("site", session.read).unwrap().0;
-    let site = devices::Site::ALL.into_iter().find(|known| known.name() == site).unwrap().name();
+    let site = devices::DeviceSite::ALL.into_iter().find(|known| known.name() == site).unwrap().name();
     rows.push(session.value("silent_time", site, session.duration(silent)));
     rows.push(session.value("error_time", site, session.duration(in_error)));
     rows.extend(session.spans(silent).into_iter().map(|span| session.alert("silent", span)));

@@ -7,8 +7,8 @@
 
 use timeline_core::{SECOND, Time};
 
-use super::{Action, Cdn, Player, Report};
-use crate::truth::{Ledger, Reading};
+use super::{Action, Cdn, PlayerReport, PlayerState};
+use crate::truth::{SessionReading, TruthLedger};
 
 /// How long a seek excuses buffering.
 const SEEK: Time = 5 * SECOND;
@@ -19,30 +19,30 @@ pub(super) const SILENCE: Time = 30 * 60 * SECOND;
 
 /// The accounts of a session.
 #[derive(Clone, Debug)]
-pub(super) struct Machine {
+pub(super) struct PlayerMachine {
     pub(super) number: u32,
     start: Time,
     at: Time,
-    player: Player,
+    player: PlayerState,
     cdn: Cdn,
     has_played: bool,
     excused_until: Time,
     buffering_since: Option<Time>,
     /// By CDN: whether it was in force at some instant, connection-induced rebuffering, and playing time.
-    shares: [Share; Cdn::ALL.len()],
+    shares: [PlayerShare; Cdn::ALL.len()],
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Share {
+struct PlayerShare {
     in_force: bool,
     cirr: Time,
     playing: Time,
 }
 
-impl Machine {
+impl PlayerMachine {
     /// A session that begins with an event at `start` that names the player's state and the CDN.
-    pub(super) fn new(number: u32, start: Time, player: Player, cdn: Cdn) -> Self {
-        Machine {
+    pub(super) fn new(number: u32, start: Time, player: PlayerState, cdn: Cdn) -> Self {
+        PlayerMachine {
             number,
             start,
             at: start,
@@ -51,7 +51,7 @@ impl Machine {
             has_played: false,
             excused_until: start,
             buffering_since: None,
-            shares: [Share::default(); Cdn::ALL.len()],
+            shares: [PlayerShare::default(); Cdn::ALL.len()],
         }
     }
 
@@ -61,7 +61,7 @@ impl Machine {
     }
 
     /// The player's state after the events so far.
-    pub(super) fn player(&self) -> Player {
+    pub(super) fn player(&self) -> PlayerState {
         self.player
     }
 
@@ -72,14 +72,14 @@ impl Machine {
 
     /// An event of the session, not before the last one.
     #[inline]
-    pub(super) fn apply(&mut self, time: Time, report: &Report, ledger: &mut Ledger) {
+    pub(super) fn apply(&mut self, time: Time, report: &PlayerReport, ledger: &mut TruthLedger) {
         if time > self.at {
             self.settle(ledger);
             self.pass(time);
         }
         if let Some(player) = report.player {
             self.player = player;
-            self.has_played |= player == Player::Play;
+            self.has_played |= player == PlayerState::Play;
         }
         if report.action == Some(Action::Seek) {
             self.excused_until = time + SEEK;
@@ -90,7 +90,7 @@ impl Machine {
     }
 
     /// The end event was the last one.
-    pub(super) fn stopped(mut self, ledger: &mut Ledger) {
+    pub(super) fn stopped(mut self, ledger: &mut TruthLedger) {
         let end = self.at;
         self.settle(ledger);
         self.leave_buffering(end, ledger);
@@ -98,7 +98,7 @@ impl Machine {
     }
 
     /// Nothing more came: the session was closed by silence if that was long enough, and else is read at the horizon.
-    pub(super) fn silent(mut self, horizon: Time, ledger: &mut Ledger) {
+    pub(super) fn silent(mut self, horizon: Time, ledger: &mut TruthLedger) {
         self.settle(ledger);
         let last = self.at;
         if horizon > last + SILENCE {
@@ -118,9 +118,9 @@ impl Machine {
 
     /// All events of the instant `at` are in: what holds there now holds for a while.
     #[inline]
-    fn settle(&mut self, ledger: &mut Ledger) {
+    fn settle(&mut self, ledger: &mut TruthLedger) {
         self.shares[self.cdn as usize].in_force = true;
-        if self.player != Player::Buffer {
+        if self.player != PlayerState::Buffer {
             self.leave_buffering(self.at, ledger);
         } else if self.buffering_since.is_none() {
             self.buffering_since = Some(self.at);
@@ -132,8 +132,8 @@ impl Machine {
     fn pass(&mut self, until: Time) {
         let share = &mut self.shares[self.cdn as usize];
         match self.player {
-            Player::Play => share.playing += until - self.at,
-            Player::Buffer if self.has_played => {
+            PlayerState::Play => share.playing += until - self.at,
+            PlayerState::Buffer if self.has_played => {
                 share.cirr += (until - self.at.max(self.excused_until)).max(0);
             }
             _ => {}
@@ -142,7 +142,7 @@ impl Machine {
     }
 
     #[inline]
-    fn leave_buffering(&mut self, end: Time, ledger: &mut Ledger) {
+    fn leave_buffering(&mut self, end: Time, ledger: &mut TruthLedger) {
         if let Some(since) = self.buffering_since.take()
             && since + STUCK < end
         {
@@ -150,8 +150,8 @@ impl Machine {
         }
     }
 
-    fn tell(&self, read: Time, closed: bool, ledger: &mut Ledger) {
-        let reading = Reading { number: self.number, start: self.start, read, closed };
+    fn tell(&self, read: Time, closed: bool, ledger: &mut TruthLedger) {
+        let reading = SessionReading { number: self.number, start: self.start, read, closed };
         ledger.session(reading);
         for cdn in Cdn::ALL {
             let share = self.shares[cdn as usize];

@@ -3,7 +3,7 @@
 //!
 //! The keys are hashes, which two sessions may share; nothing is late, nothing is kept, and no other question can be asked.
 
-use super::plain::{Player, SILENCE, Sums, Viewer};
+use super::plain::{PlainPlayer, SILENCE, Sums, Viewer};
 use crate::error::{Error, Result};
 use event_feeder::{Batch, Block, Decoder, FileSource, Next, Payload, Slice, Source};
 use std::collections::HashMap;
@@ -33,7 +33,7 @@ impl Hasher for AsItIs {
 }
 
 /// The sessions of one thread.
-struct Viewers {
+struct ThreadSessions {
     number: u64,
     viewers: HashMap<u64, Viewer, BuildHasherDefault<AsItIs>>,
     cdns: Vec<Option<Vec<u8>>>,
@@ -43,27 +43,27 @@ struct Viewers {
 
 /// Where the values of the columns stand.
 #[derive(Clone, Copy)]
-struct Columns {
+struct ColumnPlaces {
     state: u64,
     action: u64,
     cdn: u64,
 }
 
-impl Columns {
+impl ColumnPlaces {
     fn of(plan: &Plan) -> Self {
         let bit = |name: &str| {
             let at = plan.columns.iter().position(|column| *column.name == *name);
             1 << at.expect("the benchmark's program reads the column")
         };
-        Columns { state: bit("playerState"), action: bit("userAction"), cdn: bit("cdn") }
+        ColumnPlaces { state: bit("playerState"), action: bit("userAction"), cdn: bit("cdn") }
     }
 }
 
 /// Reads the log, in order of time, and answers.
 pub(super) fn run(source: &mut FileSource, plan: &Arc<Plan>, threads: usize) -> Result<Sums> {
-    let columns = Columns::of(plan);
+    let columns = ColumnPlaces::of(plan);
     let mut decoders: Vec<Decoder> = (0..threads).map(|_| Decoder::new(&plan.source, &plan.columns)).collect();
-    let mut lanes: Vec<Viewers> = (0..threads as u64).map(Viewers::new).collect();
+    let mut lanes: Vec<ThreadSessions> = (0..threads as u64).map(ThreadSessions::new).collect();
     loop {
         let blocks = read(source, threads * BLOCKS)?;
         if blocks.is_empty() {
@@ -112,12 +112,12 @@ fn read(source: &mut FileSource, most: usize) -> Result<Vec<Block>> {
     Ok(blocks)
 }
 
-impl Viewers {
+impl ThreadSessions {
     fn new(number: u64) -> Self {
-        Viewers { number, viewers: HashMap::default(), cdns: vec![None], sums: vec![[0; 2]], now: i64::MIN }
+        ThreadSessions { number, viewers: HashMap::default(), cdns: vec![None], sums: vec![[0; 2]], now: i64::MIN }
     }
 
-    fn take(&mut self, batch: &Batch, columns: Columns, threads: u64) {
+    fn take(&mut self, batch: &Batch, columns: ColumnPlaces, threads: u64) {
         for event in batch.events.iter().filter(|event| event.hash % threads == self.number) {
             let now = event.time;
             self.now = now;
@@ -138,7 +138,7 @@ impl Viewers {
             viewer.pass(now);
             viewer.at = now;
             if let Some(state) = state {
-                viewer.now_is(Player::of(state));
+                viewer.now_is(PlainPlayer::of(state));
             }
             if action == Some(b"seek") {
                 viewer.seek(now);

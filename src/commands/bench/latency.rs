@@ -5,7 +5,7 @@ use super::pulsar::{Args, Load, serving, topic};
 use crate::error::{Error, Result};
 use event_feeder::pulsar::{Address, Outgoing, PublishOptions, TopicPublisher};
 use event_feeder::world::{self, Instant};
-use event_producer::produce::{Delivery, Target};
+use event_producer::produce::{Delivery, LogTarget};
 use event_producer::{Model, Workload};
 use processor::engine::Engine;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(super) fn measure(args: &Args, address: &Address, load: Load, rate: u64) -> 
     (workload.events, workload.sessions) = (rate * args.seconds, args.sessions);
     let options = event_producer::Options {
         workload,
-        to: Target::Topic(address.clone()),
+        to: LogTarget::Topic(address.clone()),
         delivery: Delivery { messages: load.messages(), rate, ..Delivery::default() },
         truth: None,
     };

@@ -18,7 +18,7 @@ pub(super) const SILENCE: i64 = 30 * 60 * 1_000_000_000;
 pub(super) type Sums = BTreeMap<Option<String>, [i128; 2]>;
 
 #[derive(Deserialize)]
-struct Line<'a> {
+struct PlainLine<'a> {
     ts: i64,
     #[serde(rename = "sessionId")]
     session: &'a str,
@@ -30,19 +30,19 @@ struct Line<'a> {
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
-pub(super) enum Player {
+pub(super) enum PlainPlayer {
     #[default]
     Other,
     Play,
     Buffer,
 }
 
-impl Player {
+impl PlainPlayer {
     pub(super) fn of(state: &[u8]) -> Self {
         match state {
-            b"play" => Player::Play,
-            b"buffer" => Player::Buffer,
-            _ => Player::Other,
+            b"play" => PlainPlayer::Play,
+            b"buffer" => PlainPlayer::Buffer,
+            _ => PlainPlayer::Other,
         }
     }
 }
@@ -52,7 +52,7 @@ impl Player {
 pub(super) struct Viewer {
     /// When its last event was.
     pub(super) at: i64,
-    player: Player,
+    player: PlainPlayer,
     has_played: bool,
     seek_until: i64,
     /// The number of the CDN in force.
@@ -67,9 +67,9 @@ impl Viewer {
     }
 
     /// The player is in another state.
-    pub(super) fn now_is(&mut self, player: Player) {
+    pub(super) fn now_is(&mut self, player: PlainPlayer) {
         self.player = player;
-        self.has_played |= player == Player::Play;
+        self.has_played |= player == PlainPlayer::Play;
     }
 
     /// The viewer seeks.
@@ -80,10 +80,10 @@ impl Viewer {
     /// Charges the time from the last event up to `t`.
     pub(super) fn pass(&mut self, t: i64) {
         let time = match self.player {
-            Player::Other => return,
-            Player::Play => [0, i128::from(t - self.at)],
-            Player::Buffer if self.has_played => [i128::from((t - self.at.max(self.seek_until)).max(0)), 0],
-            Player::Buffer => return,
+            PlainPlayer::Other => return,
+            PlainPlayer::Play => [0, i128::from(t - self.at)],
+            PlainPlayer::Buffer if self.has_played => [i128::from((t - self.at.max(self.seek_until)).max(0)), 0],
+            PlainPlayer::Buffer => return,
         };
         let charged = match self.charged.iter_mut().find(|(cdn, _)| *cdn == self.cdn) {
             Some((_, charged)) => charged,
@@ -112,7 +112,7 @@ pub(super) fn run(file: &Path) -> Result<Sums> {
     let mut sums = vec![[0; 2]];
     let (mut line, mut now) = (String::new(), 0);
     while input.read_line(&mut line).map_err(|e| unreadable(&e))? > 0 {
-        let event: Line<'_> = serde_json::from_str(&line).map_err(|e| unreadable(&e))?;
+        let event: PlainLine<'_> = serde_json::from_str(&line).map_err(|e| unreadable(&e))?;
         now = event.ts * 1_000_000;
         if !viewers.contains_key(event.session) {
             viewers.insert(event.session.to_owned(), Viewer::at(now));
@@ -125,7 +125,7 @@ pub(super) fn run(file: &Path) -> Result<Sums> {
         viewer.pass(now);
         viewer.at = now;
         if let Some(state) = event.state {
-            viewer.now_is(Player::of(state.as_bytes()));
+            viewer.now_is(PlainPlayer::of(state.as_bytes()));
         }
         if event.action == Some("seek") {
             viewer.seek(now);

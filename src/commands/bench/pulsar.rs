@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use event_feeder::pulsar::{Address, BrokerSettings, Client, Subscription};
 use event_feeder::world::{self, Instant};
 use event_feeder::{AcceptGaps, Decoder, Next, Payload, Position, Source};
-use event_producer::produce::{Delivery, Messages, Target};
+use event_producer::produce::{Delivery, LogTarget, MessageOptions};
 use event_producer::{Model, Workload};
 use processor::engine::Engine;
 use processor::input::{SourceBinding, Topics};
@@ -65,9 +65,9 @@ impl Load {
         }
     }
 
-    pub(super) fn messages(self) -> Messages {
+    pub(super) fn messages(self) -> MessageOptions {
         let batch = 100 / self.lines();
-        Messages { lines: self.lines(), batch, ..Messages::default() }
+        MessageOptions { lines: self.lines(), batch, ..MessageOptions::default() }
     }
 }
 
@@ -148,7 +148,7 @@ fn publish(args: &Args, address: &Address, load: Load) -> Result<()> {
     (workload.events, workload.sessions) = (args.events, args.sessions);
     let options = event_producer::Options {
         workload,
-        to: Target::Topic(address.clone()),
+        to: LogTarget::Topic(address.clone()),
         delivery: Delivery { messages: load.messages(), ..Delivery::default() },
         truth: None,
     };

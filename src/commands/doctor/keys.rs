@@ -75,7 +75,7 @@ pub(super) fn of_source<'a>(declared: &'a [SourceDefinition], name: Option<&str>
 }
 
 /// What was seen of a topic's events.
-pub(super) struct Seen<'a> {
+pub(super) struct SeenEvents<'a> {
     declared: &'a SourceDefinition,
     decoder: Decoder,
     events: u64,
@@ -84,10 +84,10 @@ pub(super) struct Seen<'a> {
     keys: BTreeMap<String, BTreeMap<u32, String>>,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> SeenEvents<'a> {
     pub(super) fn new(declared: &'a SourceDefinition) -> Self {
         let decoder = Decoder::new(declared, &[]);
-        Seen { declared, decoder, events: 0, misrouted: 0, keys: BTreeMap::new() }
+        SeenEvents { declared, decoder, events: 0, misrouted: 0, keys: BTreeMap::new() }
     }
 
     /// Adds messages of a partition.

@@ -5,12 +5,12 @@
 use super::{Args, Findings};
 use crate::commands::serve;
 use crate::error::{Error, Result};
-use crate::settings::Settings;
+use crate::settings::SettingsFile;
 use event_feeder::RecordCode;
 use event_feeder::pulsar::{Address, Client};
 use processor::outputs::Topic;
 
-pub(super) fn look(args: &Args, settings: &Settings, findings: &mut Findings) -> Result<()> {
+pub(super) fn look(args: &Args, settings: &SettingsFile, findings: &mut Findings) -> Result<()> {
     let read: Vec<String> = args.sources.iter().flat_map(|source| serve::topics_of(source)).collect();
     for (_, flag, place) in args.outputs.places(settings) {
         let address: Address = place.parse().map_err(|error| Error::Usage(format!("{flag} {place}: {error}")))?;

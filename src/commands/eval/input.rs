@@ -9,20 +9,20 @@ use timeline_core::plan::{Plan, TimeUnit};
 
 /// One file, or standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Input {
+pub(super) struct InputFile {
     /// The source of the program that it is bound to; needed where there are several.
     pub(super) source: Option<String>,
     /// The file, or a pattern of files; `-` is standard input.
     pub(super) path: String,
 }
 
-impl Input {
+impl InputFile {
     /// `FILE`, `-` or `NAME=FILE`. A file whose own name has such a form is taken for itself if it is there.
     pub(super) fn parse(text: &str) -> Self {
         let bound = text.split_once('=').filter(|(name, _)| is_name(name) && !Path::new(text).exists());
         match bound {
-            Some((name, path)) => Input { source: Some(name.to_owned()), path: path.into() },
-            None => Input { source: None, path: text.into() },
+            Some((name, path)) => InputFile { source: Some(name.to_owned()), path: path.into() },
+            None => InputFile { source: None, path: text.into() },
         }
     }
 
@@ -38,7 +38,7 @@ fn is_name(text: &str) -> bool {
 }
 
 /// The inputs of each source of each plan, in their order.
-pub(super) fn bind(plans: &[Arc<Plan>], inputs: Vec<Input>) -> Result<Vec<Vec<Vec<Input>>>> {
+pub(super) fn bind(plans: &[Arc<Plan>], inputs: Vec<InputFile>) -> Result<Vec<Vec<Vec<InputFile>>>> {
     let all: Vec<&str> = plans.iter().flat_map(|plan| plan.sources()).map(|source| source.name.as_str()).collect();
     let mut bound = vec![vec![]; all.len()];
     for input in inputs {
@@ -83,17 +83,17 @@ pub(super) fn until(text: &str, unit: &TimeUnit) -> Result<Time> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Input, until};
+    use super::{InputFile, until};
     use timeline_core::plan::TimeUnit;
 
     #[test]
     fn inputs() {
-        let input = |source: Option<&str>, path: &str| Input { source: source.map(Into::into), path: path.into() };
-        assert_eq!(Input::parse("a.ndjson"), input(None, "a.ndjson"));
-        assert_eq!(Input::parse("player=a=b.csv"), input(Some("player"), "a=b.csv"));
-        assert_eq!(Input::parse("dir/day=1/a.parquet"), input(None, "dir/day=1/a.parquet"));
-        assert_eq!(Input::parse("1=2"), input(None, "1=2"));
-        assert!(Input::parse("p=-").is_stdin());
+        let input = |source: Option<&str>, path: &str| InputFile { source: source.map(Into::into), path: path.into() };
+        assert_eq!(InputFile::parse("a.ndjson"), input(None, "a.ndjson"));
+        assert_eq!(InputFile::parse("player=a=b.csv"), input(Some("player"), "a=b.csv"));
+        assert_eq!(InputFile::parse("dir/day=1/a.parquet"), input(None, "dir/day=1/a.parquet"));
+        assert_eq!(InputFile::parse("1=2"), input(None, "1=2"));
+        assert!(InputFile::parse("p=-").is_stdin());
     }
 
     #[test]

@@ -1,25 +1,25 @@
 //! How far the files of an evaluation are read.
 
-use crate::progress::{Done, Progress, Unit};
+use crate::progress::{ProgressCount, ProgressReport, ProgressUnit};
 use event_feeder::{Error, Next, Notice, Payload, Position, Source, Target, file};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What is read of files that are read together.
-pub(super) struct Reading {
-    progress: Progress,
+pub(super) struct FilesReading {
+    progress: ProgressReport,
     /// Bytes of all files, where those that are read are those of the files.
     total: Option<u64>,
     bytes: AtomicU64,
     rows: AtomicU64,
 }
 
-impl Reading {
+impl FilesReading {
     /// Of files; of one that is quiet nothing is ever said.
-    pub(super) fn new(paths: &[&str], is_quiet: bool) -> Arc<Reading> {
+    pub(super) fn new(paths: &[&str], is_quiet: bool) -> Arc<FilesReading> {
         let (bytes, rows) = (AtomicU64::new(0), AtomicU64::new(0));
-        Arc::new(Reading { progress: Progress::new(is_quiet), total: total(paths), bytes, rows })
+        Arc::new(FilesReading { progress: ProgressReport::new(is_quiet), total: total(paths), bytes, rows })
     }
 
     /// A source, followed.
@@ -35,10 +35,10 @@ impl Reading {
         let bytes = self.bytes.fetch_add(new_bytes, Ordering::Relaxed) + new_bytes;
         let rows = self.rows.fetch_add(new_rows, Ordering::Relaxed) + new_rows;
         let (count, unit) = match self.total {
-            None if rows > 0 => (rows, Unit::Rows),
-            _ => (bytes, Unit::Megabytes),
+            None if rows > 0 => (rows, ProgressUnit::Rows),
+            _ => (bytes, ProgressUnit::Megabytes),
         };
-        self.progress.tell(Done { count, of: self.total, unit, verb: "read" });
+        self.progress.tell(ProgressCount { count, of: self.total, unit, verb: "read" });
     }
 }
 
@@ -55,7 +55,7 @@ fn total(paths: &[&str]) -> Option<u64> {
 
 struct Followed {
     source: Box<dyn Source>,
-    reading: Arc<Reading>,
+    reading: Arc<FilesReading>,
 }
 
 impl Source for Followed {

@@ -3,7 +3,7 @@
 //! A bare expression declares no source: its key, time and types come from flags and from a look at the data,
 //! so an input may have to be looked at before there is a plan. Standard input is opened once and looked at in place.
 
-use super::input::Input;
+use super::input::InputFile;
 use super::spool::Spool;
 use crate::commands::program;
 use crate::error::{Error, Result};
@@ -25,7 +25,7 @@ pub(super) struct Standard {
 
 /// Opens standard input if it is an input; it can be only one, and not the program as well. `twice` is whether it may have to
 /// be read again.
-pub(super) fn stdin(inputs: &[Input], program_is_stdin: bool, twice: bool, csv: Csv) -> Result<Standard> {
+pub(super) fn stdin(inputs: &[InputFile], program_is_stdin: bool, twice: bool, csv: Csv) -> Result<Standard> {
     match inputs.iter().filter(|input| input.is_stdin()).count() {
         0 => Ok(Standard::default()),
         1 if !program_is_stdin => {
@@ -62,7 +62,7 @@ pub(super) fn plans(
     key: Option<&str>,
     time: Option<&str>,
     csv: Csv,
-    inputs: &[Input],
+    inputs: &[InputFile],
     stdin: &mut Standard,
 ) -> Result<Vec<Arc<Plan>>> {
     let mut plans = if is_expression(&program.text) {
@@ -99,7 +99,7 @@ fn expression(
     key: Option<&str>,
     time: Option<&str>,
     csv: Csv,
-    inputs: &[Input],
+    inputs: &[InputFile],
     stdin: &mut Standard,
 ) -> Result<Vec<Plan>> {
     let seen = look(inputs, stdin, csv)?;
@@ -128,7 +128,7 @@ fn expression(
 }
 
 /// What the first input that has anything looks like.
-fn look(inputs: &[Input], stdin: &mut Standard, csv: Csv) -> Result<Sniffed> {
+fn look(inputs: &[InputFile], stdin: &mut Standard, csv: Csv) -> Result<Sniffed> {
     for input in inputs {
         let seen = match input.is_stdin() {
             true => stdin.fresh()?.sniff().map_err(|e| unreadable(&e))?,
@@ -159,9 +159,9 @@ fn time_and_unit(text: &str) -> Result<(Option<String>, Option<TimeUnit>)> {
 }
 
 /// The log of one of a plan's sources.
-pub(super) fn open(plan: &Plan, number: usize, inputs: &[Input], stdin: &mut Standard) -> Result<Box<dyn Source>> {
+pub(super) fn open(plan: &Plan, number: usize, inputs: &[InputFile], stdin: &mut Standard) -> Result<Box<dyn Source>> {
     let csv = plan.source_at(number).csv;
-    if inputs.iter().any(Input::is_stdin) {
+    if inputs.iter().any(InputFile::is_stdin) {
         if inputs.len() > 1 {
             return Err(Error::Usage("a source is read from files or from standard input, not from both".into()));
         }

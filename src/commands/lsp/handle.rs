@@ -21,11 +21,11 @@ use timeline_dsl::{ProgramText, Severity, format};
 
 /// The open documents.
 #[derive(Default)]
-pub(super) struct Open {
+pub(super) struct OpenDocuments {
     documents: HashMap<String, Document>,
 }
 
-impl Open {
+impl OpenDocuments {
     /// The answer to a request; `None` to one that is not known, an error to one that makes no sense.
     pub(super) fn request(&self, request: &Request) -> Option<Result<Json, String>> {
         Some(match request.method.as_str() {

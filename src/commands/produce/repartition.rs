@@ -2,9 +2,9 @@
 
 use crate::commands::{program, serve};
 use crate::error::{Error, Result};
-use crate::progress::{Done, Progress, Unit};
+use crate::progress::{ProgressCount, ProgressReport, ProgressUnit};
 use event_feeder::pulsar::Address;
-use event_producer::produce::Target;
+use event_producer::produce::LogTarget;
 use event_producer::produce::repartition::{self, Repartition, repartition};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use timeline_dsl::Defaults;
 /// Reading one topic and writing another by a program's key.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Repartition")]
-pub(crate) struct Flags {
+pub(crate) struct RepartitionFlags {
     /// Reads this topic instead of making a log, and writes each record to the partition of --to that the key of --program
     /// has; ends where the topic ends at the time of the call. A call that was ended goes on where it was: after a crash about
     /// a second of records is written again.
@@ -40,9 +40,13 @@ pub(crate) struct Flags {
 }
 
 /// Does it, if it is asked for.
-pub(super) fn run(flags: &Flags, options: &event_producer::Options, progress: Progress) -> Result<bool> {
+pub(super) fn run(
+    flags: &RepartitionFlags,
+    options: &event_producer::Options,
+    progress: ProgressReport,
+) -> Result<bool> {
     let (Some(from), Some(path)) = (&flags.repartition, &flags.program) else { return Ok(false) };
-    let Target::Topic(to) = &options.to else {
+    let LogTarget::Topic(to) = &options.to else {
         return Err(Error::Usage("--repartition writes a topic: name it with --to pulsar://HOST:PORT/TOPIC".into()));
     };
     let messages = &options.delivery.messages;
@@ -61,7 +65,7 @@ pub(super) fn run(flags: &Flags, options: &event_producer::Options, progress: Pr
     let stopping = Arc::clone(&stop);
     serve::on_signal(move |_| stopping.store(true, Ordering::Relaxed))?;
     let done = repartition(&options, &stop, &mut |count| {
-        progress.tell(Done { count, of: None, unit: Unit::Events, verb: "written" });
+        progress.tell(ProgressCount { count, of: None, unit: ProgressUnit::Events, verb: "written" });
     });
     // The bar goes before anything else is said.
     drop(progress);

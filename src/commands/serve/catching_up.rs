@@ -4,7 +4,7 @@
 //! so it is said by how much time what is read is behind the clock.
 
 use crate::log;
-use crate::progress::{Done, Progress, Unit};
+use crate::progress::{ProgressCount, ProgressReport, ProgressUnit};
 use event_feeder::world::{self, Instant};
 use processor::engine::Engine;
 use processor::service::Service;
@@ -23,14 +23,14 @@ const NEAR_BYTES: u64 = 1 << 20;
 const NEAR_SECONDS: u64 = 5;
 
 /// A thread that says how far it is; it ends once the processor has caught up, and when this is dropped.
-pub(super) struct CatchingUp {
+pub(super) struct CatchUpThread {
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// How far partitions are behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Behind {
+struct PartitionLag {
     /// Partitions that are.
     partitions: usize,
     /// Bytes of files.
@@ -41,18 +41,18 @@ struct Behind {
     records: u64,
 }
 
-impl CatchingUp {
+impl CatchUpThread {
     /// Follows a processor that has just started.
-    pub(super) fn follow(service: &Arc<Service>) -> CatchingUp {
+    pub(super) fn follow(service: &Arc<Service>) -> CatchUpThread {
         let is_over = Arc::new(AtomicBool::new(false));
         let (service, over) = (Arc::downgrade(service), Arc::clone(&is_over));
         // Without the thread nothing is said, and all else is as it was.
         let thread = world::thread("catching-up").spawn(move || follow(&service, &over)).ok();
-        CatchingUp { is_over, thread }
+        CatchUpThread { is_over, thread }
     }
 }
 
-impl Drop for CatchingUp {
+impl Drop for CatchUpThread {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
         // One that panicked has said so itself.
@@ -62,7 +62,7 @@ impl Drop for CatchingUp {
 
 fn follow(service: &Weak<Service>, is_over: &AtomicBool) {
     let begun = Instant::now();
-    let mut followed: Option<(Behind, Progress)> = None;
+    let mut followed: Option<(PartitionLag, ProgressReport)> = None;
     loop {
         let looked = Instant::now();
         while looked.elapsed() < LOOK {
@@ -74,7 +74,7 @@ fn follow(service: &Weak<Service>, is_over: &AtomicBool) {
         let Some(service) = service.upgrade() else { return };
         let status = service.status();
         drop(service);
-        let behind = Behind::of(&status, world::timestamp().as_nanosecond());
+        let behind = PartitionLag::of(&status, world::timestamp().as_nanosecond());
         if behind.partitions == 0 {
             let was_shown = followed.is_some_and(|(_, progress)| progress.was_shown());
             if was_shown {
@@ -85,7 +85,7 @@ fn follow(service: &Weak<Service>, is_over: &AtomicBool) {
             }
             return;
         }
-        let (first, progress) = followed.get_or_insert_with(|| (behind, Progress::new(false)));
+        let (first, progress) = followed.get_or_insert_with(|| (behind, ProgressReport::new(false)));
         let done = behind.done(first);
         // Of a log that cannot be reached there is nothing to say but what is said of that.
         if done.of.is_some() || done.count > 0 {
@@ -94,10 +94,10 @@ fn follow(service: &Weak<Service>, is_over: &AtomicBool) {
     }
 }
 
-impl Behind {
+impl PartitionLag {
     /// What a status says at an instant, in nanoseconds since 1970.
-    fn of(status: &Json, now_ns: i128) -> Behind {
-        let mut all = Behind::default();
+    fn of(status: &Json, now_ns: i128) -> PartitionLag {
+        let mut all = PartitionLag::default();
         for partition in status["partitions"].as_array().into_iter().flatten() {
             let records = partition["records"].as_u64().unwrap_or(0);
             all.records += records;
@@ -119,32 +119,47 @@ impl Behind {
     }
 
     /// How much of what it was behind at first has been made up for.
-    fn done(self, first: &mut Behind) -> Done {
+    fn done(self, first: &mut PartitionLag) -> ProgressCount {
         // A log that grows faster than it is read gets longer.
         first.bytes = first.bytes.max(self.bytes);
         first.seconds = first.seconds.max(self.seconds);
         let verb = "caught up";
         if first.bytes > 0 {
-            return Done { count: first.bytes - self.bytes, of: Some(first.bytes), unit: Unit::Megabytes, verb };
+            return ProgressCount {
+                count: first.bytes - self.bytes,
+                of: Some(first.bytes),
+                unit: ProgressUnit::Megabytes,
+                verb,
+            };
         }
         if first.seconds > 0 {
-            return Done { count: first.seconds - self.seconds, of: Some(first.seconds), unit: Unit::Seconds, verb };
+            return ProgressCount {
+                count: first.seconds - self.seconds,
+                of: Some(first.seconds),
+                unit: ProgressUnit::Seconds,
+                verb,
+            };
         }
-        Done { count: self.records.saturating_sub(first.records), of: None, unit: Unit::Events, verb: "read" }
+        ProgressCount {
+            count: self.records.saturating_sub(first.records),
+            of: None,
+            unit: ProgressUnit::Events,
+            verb: "read",
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Behind;
-    use crate::progress::{Done, Unit};
+    use super::PartitionLag;
+    use crate::progress::{ProgressCount, ProgressUnit};
     use serde_json::json;
 
     const NOW: i128 = 1_000_000_000_000;
 
     #[test]
     fn files_are_behind_by_bytes_and_topics_by_time() {
-        let of = |partitions: serde_json::Value| Behind::of(&json!({ "partitions": partitions }), NOW);
+        let of = |partitions: serde_json::Value| PartitionLag::of(&json!({ "partitions": partitions }), NOW);
         let files = json!([
             {"records": 5, "lag_bytes": 3_000_000, "drained": false},
             {"records": 7, "lag_bytes": 9_000_000, "drained": false},
@@ -152,7 +167,7 @@ mod tests {
             {"records": 1, "lag_bytes": 100, "drained": false},
             {"records": 2, "lag_bytes": 0, "drained": true},
         ]);
-        assert_eq!(of(files), Behind { partitions: 2, bytes: 12_000_000, seconds: 0, records: 15 });
+        assert_eq!(of(files), PartitionLag { partitions: 2, bytes: 12_000_000, seconds: 0, records: 15 });
         let topics = json!([
             {"records": 5, "lag_bytes": null, "drained": false, "received_ns": 400_000_000_000_i64},
             {"records": 5, "lag_bytes": null, "drained": false, "received_ns": 900_000_000_000_i64},
@@ -160,27 +175,27 @@ mod tests {
             {"records": 5, "lag_bytes": null, "drained": true, "received_ns": 0},
             {"records": 5, "lag_bytes": null, "drained": false, "received_ns": 999_000_000_000_i64},
         ]);
-        assert_eq!(of(topics), Behind { partitions: 2, bytes: 0, seconds: 600, records: 20 });
+        assert_eq!(of(topics), PartitionLag { partitions: 2, bytes: 0, seconds: 600, records: 20 });
         // Nothing is read of it yet.
         let unread = json!([{"records": 0, "lag_bytes": null, "drained": false, "received_ns": null}]);
-        assert_eq!(of(unread), Behind { partitions: 1, ..Behind::default() });
-        assert_eq!(of(json!([])), Behind::default());
+        assert_eq!(of(unread), PartitionLag { partitions: 1, ..PartitionLag::default() });
+        assert_eq!(of(json!([])), PartitionLag::default());
     }
 
     #[test]
     fn what_is_made_up_for_counts_from_the_first_look() {
-        let mut first = Behind { partitions: 1, bytes: 8, seconds: 0, records: 10 };
-        let done = |count, of, unit, verb| Done { count, of, unit, verb };
-        let at = |bytes, records| Behind { partitions: 1, bytes, seconds: 0, records };
-        assert_eq!(at(8, 10).done(&mut first), done(0, Some(8), Unit::Megabytes, "caught up"));
-        assert_eq!(at(2, 90).done(&mut first), done(6, Some(8), Unit::Megabytes, "caught up"));
+        let mut first = PartitionLag { partitions: 1, bytes: 8, seconds: 0, records: 10 };
+        let done = |count, of, unit, verb| ProgressCount { count, of, unit, verb };
+        let at = |bytes, records| PartitionLag { partitions: 1, bytes, seconds: 0, records };
+        assert_eq!(at(8, 10).done(&mut first), done(0, Some(8), ProgressUnit::Megabytes, "caught up"));
+        assert_eq!(at(2, 90).done(&mut first), done(6, Some(8), ProgressUnit::Megabytes, "caught up"));
         // The log grew.
-        assert_eq!(at(20, 99).done(&mut first), done(0, Some(20), Unit::Megabytes, "caught up"));
-        let mut first = Behind { partitions: 1, bytes: 0, seconds: 60, records: 0 };
-        let later = Behind { seconds: 45, ..first };
-        assert_eq!(later.done(&mut first), done(15, Some(60), Unit::Seconds, "caught up"));
-        let mut first = Behind { partitions: 1, records: 10, ..Behind::default() };
-        let later = Behind { records: 25, ..first };
-        assert_eq!(later.done(&mut first), done(15, None, Unit::Events, "read"));
+        assert_eq!(at(20, 99).done(&mut first), done(0, Some(20), ProgressUnit::Megabytes, "caught up"));
+        let mut first = PartitionLag { partitions: 1, bytes: 0, seconds: 60, records: 0 };
+        let later = PartitionLag { seconds: 45, ..first };
+        assert_eq!(later.done(&mut first), done(15, Some(60), ProgressUnit::Seconds, "caught up"));
+        let mut first = PartitionLag { partitions: 1, records: 10, ..PartitionLag::default() };
+        let later = PartitionLag { records: 25, ..first };
+        assert_eq!(later.done(&mut first), done(15, None, ProgressUnit::Events, "read"));
     }
 }

@@ -6,7 +6,7 @@ use super::{history, outputs, tools};
 use crate::args::{duration, some_duration, some_questions, some_threads};
 use crate::error::{Error, Result};
 use crate::otlp::Collector;
-use crate::settings::Settings;
+use crate::settings::SettingsFile;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value = "8", env = "TIMELINE_QUESTIONS", value_parser = some_questions)]
     pub(crate) questions: usize,
     #[command(flatten)]
-    pub(crate) outputs: outputs::Flags,
+    pub(crate) outputs: outputs::OutputFlags,
     /// The least time between two messages of a row of totals.
     #[arg(long, value_name = "DURATION", default_value = "1s", env = "TIMELINE_TOTALS_EVERY", value_parser = some_duration)]
     #[arg(help_heading = "Outputs")]
@@ -106,14 +106,14 @@ impl Args {
     ///
     /// # Errors
     /// [`Error::Usage`] for what is no collector, and in a build that can tell none.
-    pub(crate) fn collector(&self, settings: &Settings) -> Result<Option<Collector>> {
+    pub(crate) fn collector(&self, settings: &SettingsFile) -> Result<Option<Collector>> {
         let url = self.otlp.as_ref().or(settings.otlp.as_ref()).filter(|url| !url.is_empty());
         let ca = std::env::var_os("TIMELINE_CA").map(PathBuf::from).or_else(|| settings.ca.clone());
         url.map(|url| Collector::new(url, ca.as_deref())).transpose()
     }
 
     /// The flags, and the settings where there is no flag.
-    pub(super) fn or(&self, settings: &Settings) -> Result<Args> {
+    pub(super) fn or(&self, settings: &SettingsFile) -> Result<Args> {
         let mut args = self.clone();
         args.advertise = args.advertise.or_else(|| settings.advertise.clone());
         args.subscription = args.subscription.or_else(|| settings.subscription.clone());

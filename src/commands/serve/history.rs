@@ -2,7 +2,7 @@
 
 use crate::args::{duration, some_duration};
 use crate::error::{Error, Result};
-use crate::settings::{HistoryPlace, Settings};
+use crate::settings::{HistoryPlace, SettingsFile};
 use processor::checkpoint::StateLocation;
 use processor::checkpoint::history::HistoryError;
 use processor::history::{self, History};
@@ -36,7 +36,7 @@ const BACKLOG: u64 = 1 << 30;
 
 /// Where history is asked for.
 #[derive(Debug, PartialEq, Eq)]
-enum Asked<'a> {
+enum HistorySource<'a> {
     /// Nowhere: the state knows whether it has one.
     Nowhere,
     /// Beside the state, or where the state says.
@@ -47,22 +47,22 @@ enum Asked<'a> {
 
 impl HistoryFlags {
     /// Whether a place is named here.
-    pub(super) fn is_named(&self, settings: &Settings) -> bool {
-        self.asked(settings) != Asked::Nowhere
+    pub(super) fn is_named(&self, settings: &SettingsFile) -> bool {
+        self.asked(settings) != HistorySource::Nowhere
     }
 
-    fn asked<'a>(&'a self, settings: &'a Settings) -> Asked<'a> {
+    fn asked<'a>(&'a self, settings: &'a SettingsFile) -> HistorySource<'a> {
         match (&self.history, &settings.history) {
-            (Some(Some(place)), _) | (None, Some(HistoryPlace::At(place))) => Asked::At(place),
-            (Some(None), _) | (None, Some(HistoryPlace::Beside(true))) => Asked::Beside,
-            (None, None | Some(HistoryPlace::Beside(false))) => Asked::Nowhere,
+            (Some(Some(place)), _) | (None, Some(HistoryPlace::At(place))) => HistorySource::At(place),
+            (Some(None), _) | (None, Some(HistoryPlace::Beside(true))) => HistorySource::Beside,
+            (None, None | Some(HistoryPlace::Beside(false))) => HistorySource::Nowhere,
         }
     }
 
     /// What keeps the tables of a state, where anything is to.
-    pub(super) fn start(&self, state: &StateLocation, settings: &Settings) -> Result<Option<Arc<History>>> {
+    pub(super) fn start(&self, state: &StateLocation, settings: &SettingsFile) -> Result<Option<Arc<History>>> {
         let asked = self.asked(settings);
-        if asked != Asked::Nowhere && !history::CAN_KEEP {
+        if asked != HistorySource::Nowhere && !history::CAN_KEEP {
             return Err(Error::Usage("--history: this build was made without the `lake` feature".into()));
         }
         let backlog = match (self.history_backlog, &settings.history_backlog) {
@@ -80,12 +80,12 @@ impl HistoryFlags {
         let keep = self.history_keep.or(set("history_keep", &settings.history_keep)?);
         let every = self.history_every.or(set("history_every", &settings.history_every)?);
         let place = match asked {
-            Asked::At(place) => {
+            HistorySource::At(place) => {
                 check_place(place)?;
                 state.keep_history(place).map(Some)
             }
-            Asked::Beside => state.usual_history().and_then(|place| state.keep_history(&place)).map(Some),
-            Asked::Nowhere => state.history(),
+            HistorySource::Beside => state.usual_history().and_then(|place| state.keep_history(&place)).map(Some),
+            HistorySource::Nowhere => state.history(),
         };
         let place = place.map_err(|error| refused(error, state))?;
         if let (None, true) = (&place, keep.is_some()) {
@@ -152,12 +152,12 @@ fn size(text: &str) -> std::result::Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Asked, HistoryFlags, check_place, size};
-    use crate::settings::{HistoryPlace, Settings};
+    use super::{HistoryFlags, HistorySource, check_place, size};
+    use crate::settings::{HistoryPlace, SettingsFile};
     use clap::Parser;
 
     #[derive(Parser)]
-    struct Line {
+    struct HistoryLine {
         programs: Vec<String>,
         #[command(flatten)]
         history: HistoryFlags,
@@ -173,21 +173,26 @@ mod tests {
 
     #[test]
     fn a_flag_without_a_value_is_beside_the_state_and_wins_over_the_settings() {
-        let at = |place: &str| Settings { history: Some(HistoryPlace::At(place.into())), ..Settings::default() };
-        let beside = |yes| Settings { history: Some(HistoryPlace::Beside(yes)), ..Settings::default() };
-        let line =
-            |words: &[&str]| Line::try_parse_from(["serve"].iter().chain(words)).unwrap_or_else(|e| panic!("{e}"));
+        let at =
+            |place: &str| SettingsFile { history: Some(HistoryPlace::At(place.into())), ..SettingsFile::default() };
+        let beside = |yes| SettingsFile { history: Some(HistoryPlace::Beside(yes)), ..SettingsFile::default() };
+        let line = |words: &[&str]| {
+            HistoryLine::try_parse_from(["serve"].iter().chain(words)).unwrap_or_else(|e| panic!("{e}"))
+        };
         let bare = line(&["p.tl", "--history"]);
         assert_eq!(bare.programs, ["p.tl"]);
-        assert_eq!(bare.history.asked(&at("lake")), Asked::Beside);
-        assert_eq!(line(&["--history", "--history-every", "5s"]).history.asked(&Settings::default()), Asked::Beside);
-        assert_eq!(line(&["--history", "x"]).history.asked(&beside(true)), Asked::At("x"));
-        assert_eq!(line(&["--history="]).history.asked(&beside(true)), Asked::At(""));
+        assert_eq!(bare.history.asked(&at("lake")), HistorySource::Beside);
+        assert_eq!(
+            line(&["--history", "--history-every", "5s"]).history.asked(&SettingsFile::default()),
+            HistorySource::Beside
+        );
+        assert_eq!(line(&["--history", "x"]).history.asked(&beside(true)), HistorySource::At("x"));
+        assert_eq!(line(&["--history="]).history.asked(&beside(true)), HistorySource::At(""));
         let none = line(&[]).history;
-        assert_eq!(none.asked(&Settings::default()), Asked::Nowhere);
-        assert_eq!(none.asked(&beside(true)), Asked::Beside);
-        assert_eq!(none.asked(&beside(false)), Asked::Nowhere);
-        assert_eq!(none.asked(&at("lake")), Asked::At("lake"));
+        assert_eq!(none.asked(&SettingsFile::default()), HistorySource::Nowhere);
+        assert_eq!(none.asked(&beside(true)), HistorySource::Beside);
+        assert_eq!(none.asked(&beside(false)), HistorySource::Nowhere);
+        assert_eq!(none.asked(&at("lake")), HistorySource::At("lake"));
     }
 
     #[test]

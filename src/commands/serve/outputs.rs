@@ -2,13 +2,13 @@
 
 use crate::commands::serve;
 use crate::error::{Error, Result};
-use crate::settings::Settings;
+use crate::settings::SettingsFile;
 use processor::outputs::{OutputKind, Outputs};
 
 /// Destinations of results.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Outputs")]
-pub(crate) struct Flags {
+pub(crate) struct OutputFlags {
     /// A topic for alerts: a message when one began, and one when it ended.
     #[arg(long, value_name = "pulsar://HOST:PORT/TOPIC", env = "TIMELINE_ALERTS_TO")]
     alerts_to: Option<String>,
@@ -26,11 +26,11 @@ pub(crate) struct Flags {
     dead_letters_to: Option<String>,
 }
 
-impl Flags {
+impl OutputFlags {
     /// Each output with its flag and its place, if it has one.
     pub(crate) fn places<'a>(
         &'a self,
-        settings: &'a Settings,
+        settings: &'a SettingsFile,
     ) -> impl Iterator<Item = (OutputKind, &'static str, &'a str)> {
         let all = [
             (OutputKind::Alerts, "--alerts-to", self.alerts_to.as_ref().or(settings.alerts_to.as_ref())),
@@ -52,7 +52,7 @@ impl Flags {
 
     /// The outputs that are asked for. A topic that refuses is an error now; a broker that is away is waited for later.
     #[cfg(feature = "pulsar")]
-    pub(super) fn outputs(&self, args: &serve::Args, settings: &Settings) -> Result<Outputs> {
+    pub(super) fn outputs(&self, args: &serve::Args, settings: &SettingsFile) -> Result<Outputs> {
         use event_feeder::pulsar::{Address, Client};
         use event_feeder::{Error as Feeder, RecordCode};
         use processor::outputs::Topic;
@@ -99,7 +99,7 @@ impl Flags {
     }
 
     #[cfg(not(feature = "pulsar"))]
-    pub(super) fn outputs(&self, _: &serve::Args, settings: &Settings) -> Result<Outputs> {
+    pub(super) fn outputs(&self, _: &serve::Args, settings: &SettingsFile) -> Result<Outputs> {
         match self.places(settings).next() {
             None => Ok(Outputs::default()),
             Some((_, flag, place)) => Err(Error::Usage(format!(

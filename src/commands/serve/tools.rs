@@ -1,7 +1,7 @@
 //! The wires that other people's tools speak.
 
 use crate::error::{Error, Result};
-use crate::settings::Settings;
+use crate::settings::SettingsFile;
 use processor::engine::Engine;
 #[cfg(feature = "flight")]
 use processor::flight;
@@ -35,7 +35,7 @@ pub(crate) struct Wires {
 
 /// What is spoken at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wire {
+enum ToolWire {
     Postgres,
     #[cfg(feature = "flight")]
     Flight,
@@ -43,7 +43,7 @@ enum Wire {
 
 /// Listeners that answer nobody yet.
 pub(super) struct Listening {
-    listeners: Vec<(Wire, TcpListener, SocketAddr)>,
+    listeners: Vec<(ToolWire, TcpListener, SocketAddr)>,
 }
 
 /// Servers at work.
@@ -53,7 +53,7 @@ pub(super) struct Tools {
 
 impl Wires {
     /// What connections are encrypted with, where anything is.
-    pub(super) fn tls(&self, settings: &Settings) -> Result<Option<Tls>> {
+    pub(super) fn tls(&self, settings: &SettingsFile) -> Result<Option<Tls>> {
         let files = (
             self.tls_cert.as_ref().or(settings.tls_cert.as_ref()),
             self.tls_key.as_ref().or(settings.tls_key.as_ref()),
@@ -69,11 +69,11 @@ impl Wires {
     }
 
     /// Takes the addresses, before anything else is done.
-    pub(super) fn listen(&self, tokens: Option<&TokenStore>, settings: &Settings) -> Result<Option<Listening>> {
+    pub(super) fn listen(&self, tokens: Option<&TokenStore>, settings: &SettingsFile) -> Result<Option<Listening>> {
         let mut listeners = vec![];
         if let Some(given) = self.listen_pg.as_ref().or(settings.listen_pg.as_ref()) {
             let (listener, address) = listener("--listen-pg", given, tokens)?;
-            listeners.push((Wire::Postgres, listener, address));
+            listeners.push((ToolWire::Postgres, listener, address));
         }
         if let Some(given) = self.listen_flight.as_ref().or(settings.listen_flight.as_ref()) {
             #[cfg(not(feature = "flight"))]
@@ -83,7 +83,7 @@ impl Wires {
             #[cfg(feature = "flight")]
             {
                 let (listener, address) = listener("--listen-flight", given, tokens)?;
-                listeners.push((Wire::Flight, listener, address));
+                listeners.push((ToolWire::Flight, listener, address));
             }
         }
         Ok(Some(Listening { listeners }).filter(|listening| !listening.listeners.is_empty()))
@@ -120,13 +120,13 @@ impl Listening {
             };
             let (engine, shared) = (Arc::clone(engine), shared.clone());
             let (url, server): (String, io::Result<Server>) = match wire {
-                Wire::Postgres => {
+                ToolWire::Postgres => {
                     let options = postgres::Options { shared, ..postgres::Options::default() };
                     let server = postgres::serve(listener, engine, options, shutdown);
                     (format!("postgresql://{address}/timeline"), server)
                 }
                 #[cfg(feature = "flight")]
-                Wire::Flight => {
+                ToolWire::Flight => {
                     let scheme = if shared.tls.is_some() { "grpc+tls" } else { "grpc" };
                     let options = flight::Options { shared, ..flight::Options::default() };
                     let server = flight::serve(listener, engine, options, shutdown);

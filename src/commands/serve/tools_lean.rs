@@ -1,7 +1,7 @@
 //! The wires of a build without them.
 
 use crate::error::{Error, Result};
-use crate::settings::Settings;
+use crate::settings::SettingsFile;
 use processor::engine::Engine;
 use processor::server::Shared;
 use processor::tokens::TokenStore;
@@ -26,7 +26,7 @@ pub(super) enum Tools {}
 
 impl Wires {
     /// Refuses what cannot be had.
-    pub(super) fn listen(&self, _: Option<&TokenStore>, _: &Settings) -> Result<Option<Listening>> {
+    pub(super) fn listen(&self, _: Option<&TokenStore>, _: &SettingsFile) -> Result<Option<Listening>> {
         let asked = [
             ("pg", "PostgreSQL", "postgres", &self.listen_pg),
             ("flight", "Arrow Flight", "flight", &self.listen_flight),

@@ -1,13 +1,13 @@
 //! A session as the server tells it, as something to draw.
 
 use crate::args::scaled_decimal;
-use crate::client::{Row, Session, SessionRow, Span};
+use crate::client::{ReplySession, ReplySpan, SessionRow, WatchedRow};
 use crate::commands::answer::shown;
-use crate::draw::{self, Drawing, Value};
+use crate::draw::{self, Drawing, DrawnValue};
 use crate::output::text;
 
 /// The drawing of a session from its start to its end, or through the last that is known of it.
-pub(super) fn of(session: &Session) -> Drawing {
+pub(super) fn of(session: &ReplySession) -> Drawing {
     let told = session.rows.iter().flat_map(|row| &row.spans).map(|s| s.end_ns.unwrap_or(s.start_ns));
     let seen = told.chain(session.events.iter().map(|e| e.time_ns)).max();
     let end = session.end_ns.or(session.horizon_ns).or(seen).unwrap_or(session.start_ns).max(session.start_ns);
@@ -15,37 +15,37 @@ pub(super) fn of(session: &Session) -> Drawing {
         start: session.start_ns,
         end,
         rows: session.rows.iter().map(|row| timeline(row, end)).collect(),
-        events: session.events.iter().map(|e| draw::Event { time: e.time_ns, text: columns(&e.text) }).collect(),
+        events: session.events.iter().map(|e| draw::DrawnEvent { time: e.time_ns, text: columns(&e.text) }).collect(),
     }
 }
 
 /// An event's record as `column=value`, which may fit beside its mark; other texts as they are.
 fn columns(text: &str) -> String {
-    let Ok(Row(members)) = serde_json::from_str(text) else { return text.to_owned() };
+    let Ok(WatchedRow(members)) = serde_json::from_str(text) else { return text.to_owned() };
     members.iter().map(|(name, value)| format!("{name}={}", shown(value))).collect::<Vec<_>>().join(" ")
 }
 
-fn timeline(row: &SessionRow, end: i64) -> draw::Row {
+fn timeline(row: &SessionRow, end: i64) -> draw::DrawnRow {
     let spans = row.spans.iter().filter_map(|s| {
         let value = value(&row.kind, s)?;
-        Some(draw::Span { start: s.start_ns, end: s.end_ns, value })
+        Some(draw::DrawnSpan { start: s.start_ns, end: s.end_ns, value })
     });
-    draw::Row { label: row.label.clone(), spans: spans.collect(), last: last(row, end).unwrap_or_default() }
+    draw::DrawnRow { label: row.label.clone(), spans: spans.collect(), last: last(row, end).unwrap_or_default() }
 }
 
 /// How a span of that kind is drawn; `None` where it is absent.
-fn value(kind: &str, span: &Span) -> Option<Value> {
+fn value(kind: &str, span: &ReplySpan) -> Option<DrawnValue> {
     if kind.starts_with("event") {
-        return Some(Value::Event);
+        return Some(DrawnValue::Event);
     }
     // Numbers that a float cannot hold come as texts of their digits.
     let text = shown(span.value.as_deref()?);
     Some(if kind == "state<bool>" {
-        Value::Bool(text == "true")
+        DrawnValue::Bool(text == "true")
     } else if kind.starts_with("state") || kind == "instant" {
-        Value::State(text)
+        DrawnValue::State(text)
     } else {
-        Value::Number { value: text.parse().ok()?, slope: span.slope.unwrap_or(0.0) }
+        DrawnValue::Number { value: text.parse().ok()?, slope: span.slope.unwrap_or(0.0) }
     })
 }
 
@@ -77,12 +77,12 @@ fn last(row: &SessionRow, end: i64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::of;
-    use crate::client::Session;
-    use crate::draw::Value;
+    use crate::client::ReplySession;
+    use crate::draw::DrawnValue;
 
     #[test]
     fn a_reply_becomes_rows() {
-        let session: Session = serde_json::from_str(
+        let session: ReplySession = serde_json::from_str(
             r#"{"start_ns":0,"end_ns":null,"closed":false,"horizon_ns":10000000001,
                 "rows":[
                   {"label":"b","kind":"state<bool>","spans":[{"start_ns":0,"end_ns":5,"value":true},{"start_ns":5,"end_ns":9,"value":null}]},
@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(drawing.rows[0].spans.len(), 1);
         let last: Vec<&str> = drawing.rows.iter().map(|row| row.last.as_str()).collect();
         assert_eq!(last, ["", "7.500000001", "9007199254.000000001", "", "0.25", "pl\"ay"]);
-        assert_eq!(drawing.rows[5].spans[0].value, Value::State("pl\"ay".into()));
+        assert_eq!(drawing.rows[5].spans[0].value, DrawnValue::State("pl\"ay".into()));
         let texts: Vec<&str> = drawing.events.iter().map(|e| e.text.as_str()).collect();
         assert_eq!(texts, ["x", "b=y a= n=1"]);
     }

@@ -1,12 +1,12 @@
 //! What came out against what was expected, and what to say where they are not the same.
 
-use super::evaluate::Answer;
-use super::events::Input;
-use super::expect::{At, Expected, Row};
+use super::evaluate::EvaluatedRows;
+use super::events::TestRecords;
+use super::expect::{Expected, ExpectedRow, ExpectedTime};
 use super::file::{About, Section, TestFile};
 use super::notation;
 use super::picture;
-use super::program::Compiled;
+use super::program::CompiledProgram;
 use crate::draw::Style;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -18,10 +18,10 @@ const SHOWN: usize = 3;
 /// What is not as expected; `None` if everything is.
 pub(super) fn report(
     test: &TestFile<'_>,
-    compiled: &Compiled,
-    input: &Input,
+    compiled: &CompiledProgram,
+    input: &TestRecords,
     expected: &[Expected],
-    answer: &Answer,
+    answer: &EvaluatedRows,
     style: &Style,
 ) -> Option<String> {
     let mut out = String::new();
@@ -77,13 +77,14 @@ fn title(section: &Section<'_>) -> String {
 pub(super) fn found(
     section: &Section<'_>,
     metric: &str,
-    compiled: &Compiled,
+    compiled: &CompiledProgram,
     expected: &Expected,
-    answer: &Answer,
-) -> Vec<Row> {
+    answer: &EvaluatedRows,
+) -> Vec<ExpectedRow> {
     let named: BTreeSet<&str> = expected.iter().map(|row| row.name.as_str()).collect();
-    let is_about = |row: &&Row| compiled.is_own(&row.name) && (named.is_empty() || named.contains(row.name.as_str()));
-    let of_metric = |row: &&Row| row.name == metric;
+    let is_about =
+        |row: &&ExpectedRow| compiled.is_own(&row.name) && (named.is_empty() || named.contains(row.name.as_str()));
+    let of_metric = |row: &&ExpectedRow| row.name == metric;
     match section.about {
         About::Finals => answer.finals.iter().filter(is_about).cloned().collect(),
         About::Totals => answer.totals.iter().filter(is_about).cloned().collect(),
@@ -91,42 +92,43 @@ pub(super) fn found(
         About::Spans => answer.spans.iter().filter(of_metric).map(unnamed).collect(),
         About::True => {
             // As of alerts, nothing that begins where a session ends.
-            let lasts = |row: &Row| !matches!(row.at, At::Span(start, end) if end == Some(start));
-            let is_true = |row: &&Row| lasts(row) && row.cells.first().is_some_and(|(_, value)| value == "true");
-            let bare = |row: &Row| Row { cells: vec![], ..unnamed(row) };
+            let lasts = |row: &ExpectedRow| !matches!(row.at, ExpectedTime::Span(start, end) if end == Some(start));
+            let is_true =
+                |row: &&ExpectedRow| lasts(row) && row.cells.first().is_some_and(|(_, value)| value == "true");
+            let bare = |row: &ExpectedRow| ExpectedRow { cells: vec![], ..unnamed(row) };
             answer.spans.iter().filter(of_metric).filter(is_true).map(bare).collect()
         }
         About::Values => {
-            let spans: Vec<&Row> = answer.spans.iter().filter(of_metric).collect();
+            let spans: Vec<&ExpectedRow> = answer.spans.iter().filter(of_metric).collect();
             expected.iter().filter_map(|row| value_at(row, &spans, answer)).collect()
         }
     }
 }
 
-fn unnamed(row: &Row) -> Row {
-    Row { name: String::new(), ..row.clone() }
+fn unnamed(row: &ExpectedRow) -> ExpectedRow {
+    ExpectedRow { name: String::new(), ..row.clone() }
 }
 
 /// What the spans say where an expected row asks; nothing beyond what was read.
-fn value_at(row: &Row, spans: &[&Row], answer: &Answer) -> Option<Row> {
-    let At::Instant(t) = row.at else { return None };
+fn value_at(row: &ExpectedRow, spans: &[&ExpectedRow], answer: &EvaluatedRows) -> Option<ExpectedRow> {
+    let ExpectedTime::Instant(t) = row.at else { return None };
     if answer.horizon.is_none_or(|horizon| t > horizon) {
         return None;
     }
     // Where a session ends, what it came to is still true: the right limit.
     let is_end = answer.sessions.iter().any(|(key, _, end)| *key == row.session && *end == Some(t));
-    let covers = |span: &&&Row| {
-        let At::Span(start, end) = span.at else { return false };
+    let covers = |span: &&&ExpectedRow| {
+        let ExpectedTime::Span(start, end) = span.at else { return false };
         let lasts = end.is_none_or(|end| t < end || (t == end && is_end));
         (&span.session, &span.group) == (&row.session, &row.group) && start <= t && lasts
     };
     let value = spans.iter().rev().find(covers).and_then(|span| reading(span, t)).unwrap_or_else(|| "absent".into());
-    Some(Row { cells: vec![(String::new(), value)], ..row.clone() })
+    Some(ExpectedRow { cells: vec![(String::new(), value)], ..row.clone() })
 }
 
 /// What a span says at an instant of it.
-pub(super) fn reading(span: &Row, t: Time) -> Option<String> {
-    let At::Span(start, _) = span.at else { return None };
+pub(super) fn reading(span: &ExpectedRow, t: Time) -> Option<String> {
+    let ExpectedTime::Span(start, _) = span.at else { return None };
     let cell = |name: &str| span.cells.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
     let along = |value: &str, slope: &str| {
         let dt = i128::from(t) - i128::from(start);
@@ -147,12 +149,13 @@ pub(super) fn reading(span: &Row, t: Time) -> Option<String> {
 }
 
 /// The rows that were expected and not found, and those that were found and not expected.
-fn difference(expected: &[Row], found: &[Row]) -> (Vec<Row>, Vec<Row>) {
-    let mut extra: Vec<&Row> = found.iter().collect();
+fn difference(expected: &[ExpectedRow], found: &[ExpectedRow]) -> (Vec<ExpectedRow>, Vec<ExpectedRow>) {
+    let mut extra: Vec<&ExpectedRow> = found.iter().collect();
     let mut missing = vec![];
     for row in expected {
         // Gaps say where a timeline is absent, so that an absent span need not be found.
-        let is_gap = matches!(row.at, At::Span(..)) && row.cells.first().is_some_and(|(_, value)| value == "absent");
+        let is_gap =
+            matches!(row.at, ExpectedTime::Span(..)) && row.cells.first().is_some_and(|(_, value)| value == "absent");
         match extra.iter().position(|found| row.is_met_by(found)) {
             Some(i) => _ = extra.remove(i),
             None if is_gap => {}

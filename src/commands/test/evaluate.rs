@@ -2,12 +2,12 @@
 //!
 //! Twice: at one go, which also tells spans; and record by record on lanes that are restored from their images each time.
 
-use super::events::Input;
-use super::expect::{At, Row};
+use super::events::TestRecords;
+use super::expect::{ExpectedRow, ExpectedTime};
 use super::file::About;
-use super::program::Compiled;
+use super::program::CompiledProgram;
 use crate::error::{Error, Result};
-use crate::output::{self, Format};
+use crate::output::{self, OutputFormat};
 use arrow::array::RecordBatch;
 use event_feeder::file::FileTable;
 use event_feeder::{Block, DeadLetter, Next, Notice, Payload, Position, Source, Target};
@@ -20,12 +20,12 @@ use timeline_core::Time;
 use timeline_core::plan::Plan;
 
 /// What came out.
-pub(super) struct Answer {
-    pub(super) finals: Vec<Row>,
-    pub(super) totals: Vec<Row>,
-    pub(super) alerts: Vec<Row>,
+pub(super) struct EvaluatedRows {
+    pub(super) finals: Vec<ExpectedRow>,
+    pub(super) totals: Vec<ExpectedRow>,
+    pub(super) alerts: Vec<ExpectedRow>,
     /// Under the names of their metrics; absent spans are left out.
-    pub(super) spans: Vec<Row>,
+    pub(super) spans: Vec<ExpectedRow>,
     pub(super) late: usize,
     pub(super) dead: Vec<DeadLetter>,
     /// Where sessions begin and end: `(session, start, end)`.
@@ -37,15 +37,15 @@ pub(super) struct Answer {
 }
 
 /// Evaluates both ways.
-pub(super) fn both(compiled: &Compiled, input: &Input) -> Result<Answer> {
+pub(super) fn both(compiled: &CompiledProgram, input: &TestRecords) -> Result<EvaluatedRows> {
     let whole = one(compiled, input, |plan, log, until| {
         let source =
-            |log: &Vec<String>| Memory::new([log.iter().map(|record| format!("{record}\n")).collect::<String>()]);
+            |log: &Vec<String>| TextLog::new([log.iter().map(|record| format!("{record}\n")).collect::<String>()]);
         let sources = log.iter().map(|log| Box::new(source(log)) as Box<dyn Source>).collect();
         Ok(batch::evaluate(plan, sources, &Options { threads: 1, until, spans: true, more_dead: 0 })?)
     })?;
     let pieces = one(compiled, input, |plan, log, until| {
-        let source = |log: &Vec<String>| Memory::new(log.iter().map(|record| format!("{record}\n")));
+        let source = |log: &Vec<String>| TextLog::new(log.iter().map(|record| format!("{record}\n")));
         let sources = log.iter().map(|log| Box::new(source(log)) as Box<dyn Source>).collect();
         Ok(batch::evaluate_restored(plan, sources, &Options { threads: 2, until, spans: false, more_dead: 0 })?)
     })?;
@@ -57,7 +57,7 @@ pub(super) fn both(compiled: &Compiled, input: &Input) -> Result<Answer> {
         (About::Totals, &answer.totals, &other.totals),
         (About::Alerts, &answer.alerts, &other.alerts),
     ] {
-        let only = |rows: &[Row], others: &[Row], sign: char| {
+        let only = |rows: &[ExpectedRow], others: &[ExpectedRow], sign: char| {
             let own = rows.iter().filter(|row| !others.contains(row));
             own.map(|row| format!("    {sign} {}\n", row.text(about))).collect::<String>()
         };
@@ -72,15 +72,15 @@ pub(super) fn both(compiled: &Compiled, input: &Input) -> Result<Answer> {
 }
 
 fn one(
-    compiled: &Compiled,
-    input: &Input,
+    compiled: &CompiledProgram,
+    input: &TestRecords,
     evaluate: impl Fn(&Arc<Plan>, &[Vec<String>], Option<Time>) -> anyhow::Result<Evaluation>,
 ) -> Result<Vec<Evaluation>> {
     let each = compiled.plans.iter().zip(&input.logs);
     each.map(|(plan, log)| evaluate(plan, log, input.until).map_err(Error::Other)).collect()
 }
 
-fn answer(compiled: &Compiled, evaluations: &[Evaluation]) -> Result<Answer> {
+fn answer(compiled: &CompiledProgram, evaluations: &[Evaluation]) -> Result<EvaluatedRows> {
     let both = || compiled.plans.iter().map(Arc::as_ref).zip(evaluations);
     let finals = rows::finals(&both().map(|(plan, e)| (plan, &e.sessions[..])).collect::<Vec<_>>());
     let totals = rows::totals(&both().map(|(plan, e)| (plan, &e.totals)).collect::<Vec<_>>());
@@ -89,7 +89,7 @@ fn answer(compiled: &Compiled, evaluations: &[Evaluation]) -> Result<Answer> {
     let whole = evaluations.iter().flat_map(|e| &e.sessions).filter(|session| session.is_whole());
     let mut sessions: Vec<_> = whole.map(|s| (s.key.to_string(), s.start, s.end)).collect();
     sessions.sort();
-    Ok(Answer {
+    Ok(EvaluatedRows {
         finals: objects(&finals)?.into_iter().map(|row| of_final(compiled, row)).collect(),
         totals: objects(&totals)?.into_iter().map(|row| of_total(compiled, row)).collect(),
         alerts: objects(&alerts)?.into_iter().map(of_alert).collect(),
@@ -103,17 +103,17 @@ fn answer(compiled: &Compiled, evaluations: &[Evaluation]) -> Result<Answer> {
 }
 
 /// Values as they are written: a duration keeps all its digits.
-type Object = BTreeMap<String, Box<RawValue>>;
+type JsonObject = BTreeMap<String, Box<RawValue>>;
 
 /// The rows as `eval --format jsonl` writes them.
-fn objects(batch: &RecordBatch) -> Result<Vec<Object>> {
+fn objects(batch: &RecordBatch) -> Result<Vec<JsonObject>> {
     let mut lines = vec![];
-    output::write(Format::Jsonl, &batch.schema(), std::iter::once(Ok(batch.clone())), true, &mut lines)?;
+    output::write(OutputFormat::Jsonl, &batch.schema(), std::iter::once(Ok(batch.clone())), true, &mut lines)?;
     let rows = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(serde_json::from_slice);
     rows.collect::<Result<_, _>>().map_err(|e| Error::Other(e.into()))
 }
 
-fn text(row: &Object, column: &str) -> Option<String> {
+fn text(row: &JsonObject, column: &str) -> Option<String> {
     match row.get(column)?.get() {
         "null" => None,
         quoted if quoted.starts_with('"') => serde_json::from_str(quoted).ok(),
@@ -121,35 +121,35 @@ fn text(row: &Object, column: &str) -> Option<String> {
     }
 }
 
-fn time(row: &Object, column: &str) -> Option<Time> {
+fn time(row: &JsonObject, column: &str) -> Option<Time> {
     row.get(column)?.get().parse().ok()
 }
 
-fn span(row: &Object) -> At {
-    At::Span(time(row, "start_ns").unwrap_or(Time::MIN), time(row, "end_ns"))
+fn span(row: &JsonObject) -> ExpectedTime {
+    ExpectedTime::Span(time(row, "start_ns").unwrap_or(Time::MIN), time(row, "end_ns"))
 }
 
-fn dimensions(compiled: &Compiled, name: &str, row: &Object) -> Vec<Option<String>> {
+fn dimensions(compiled: &CompiledProgram, name: &str, row: &JsonObject) -> Vec<Option<String>> {
     let names = compiled.metric(name).map(|(_, metric)| metric.dimensions.as_slice()).unwrap_or_default();
     names.iter().map(|dimension| text(row, dimension)).collect()
 }
 
-fn plain(row: &Object) -> (String, String) {
+fn plain(row: &JsonObject) -> (String, String) {
     (String::new(), text(row, "value").unwrap_or_else(|| "absent".into()))
 }
 
-fn of_final(compiled: &Compiled, row: Object) -> Row {
+fn of_final(compiled: &CompiledProgram, row: JsonObject) -> ExpectedRow {
     let name = text(&row, "metric").unwrap_or_default();
-    Row {
+    ExpectedRow {
         session: text(&row, "session").unwrap_or_default(),
         group: dimensions(compiled, &name, &row),
-        at: At::End,
+        at: ExpectedTime::End,
         cells: vec![plain(&row)],
         name,
     }
 }
 
-fn of_total(compiled: &Compiled, row: Object) -> Row {
+fn of_total(compiled: &CompiledProgram, row: JsonObject) -> ExpectedRow {
     let name = text(&row, "metric").unwrap_or_default();
     let aggregate = compiled.metric(&name).and_then(|(_, metric)| metric.aggregate.as_ref());
     let groups: Vec<&str> =
@@ -158,16 +158,16 @@ fn of_total(compiled: &Compiled, row: Object) -> Row {
     let is_function = |column: &String| column != "metric" && column != "closed" && !groups.contains(&column.as_str());
     let cells = row.keys().filter(|column| is_function(column));
     let cells = cells.filter_map(|column| Some((column.clone(), text(&row, column)?))).collect();
-    Row { session: String::new(), name, group, at: At::End, cells }
+    ExpectedRow { session: String::new(), name, group, at: ExpectedTime::End, cells }
 }
 
-fn of_alert(row: Object) -> Row {
+fn of_alert(row: JsonObject) -> ExpectedRow {
     let named = |column| text(&row, column).unwrap_or_default();
-    Row { session: named("session"), name: named("alert"), group: vec![], at: span(&row), cells: vec![] }
+    ExpectedRow { session: named("session"), name: named("alert"), group: vec![], at: span(&row), cells: vec![] }
 }
 
 /// A span with its value and slope; a ratio has a numerator and a denominator with theirs instead. None where it is absent.
-fn of_span(compiled: &Compiled, row: Object) -> Option<Row> {
+fn of_span(compiled: &CompiledProgram, row: JsonObject) -> Option<ExpectedRow> {
     let name = text(&row, "metric")?;
     let mut cells = vec![];
     match text(&row, "value") {
@@ -181,23 +181,29 @@ fn of_span(compiled: &Compiled, row: Object) -> Option<Row> {
             }
         }
     }
-    Some(Row { session: text(&row, "session")?, group: dimensions(compiled, &name, &row), at: span(&row), cells, name })
+    Some(ExpectedRow {
+        session: text(&row, "session")?,
+        group: dimensions(compiled, &name, &row),
+        at: span(&row),
+        cells,
+        name,
+    })
 }
 
 /// A log in memory: each text is a block of whole lines.
-struct Memory {
+struct TextLog {
     blocks: VecDeque<String>,
     at: Position,
     files: FileTable,
 }
 
-impl Memory {
+impl TextLog {
     fn new(blocks: impl IntoIterator<Item = String>) -> Self {
-        Memory { blocks: blocks.into_iter().collect(), at: Position::START, files: FileTable::default() }
+        TextLog { blocks: blocks.into_iter().collect(), at: Position::START, files: FileTable::default() }
     }
 }
 
-impl Source for Memory {
+impl Source for TextLog {
     fn next(&mut self) -> Result<Next, event_feeder::Error> {
         let Some(block) = self.blocks.pop_front() else { return Ok(Next::End) };
         let (start, end) = (self.at, self.at.plus(block.len() as u64));

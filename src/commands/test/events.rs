@@ -3,16 +3,16 @@
 //! A line is `TIME [SESSION]: column=value, ...`, a record of NDJSON as it is, or `| ` and any record at all.
 //! What a line says is checked against the declarations of the source: a misspelt column is an error, not an unread field.
 
-use super::file::{EventsAt, Line, Problem, TestFile};
+use super::file::{EventsAt, FileProblem, TestFile, TestLine};
 use super::notation::{self, SESSION};
-use super::program::Compiled;
+use super::program::CompiledProgram;
 use serde_json::{Map, Value as Json};
 use timeline_core::plan::{FieldPath, Plan, SourceDefinition, Step, TimeUnit};
 use timeline_core::{Time, Type};
 use timeline_dsl::outline::SourceOutline;
 
 /// The records of all plans.
-pub(super) struct Input {
+pub(super) struct TestRecords {
     /// One log for each source of each plan, a record each.
     pub(super) logs: Vec<Vec<Vec<String>>>,
     /// The events that can be drawn, in the order of the test.
@@ -28,11 +28,11 @@ pub(super) struct Drawn {
     pub(super) text: String,
 }
 
-impl Input {
+impl TestRecords {
     /// The records of a test.
-    pub(super) fn of(test: &TestFile<'_>, compiled: &Compiled) -> Result<Self, Problem> {
+    pub(super) fn of(test: &TestFile<'_>, compiled: &CompiledProgram) -> Result<Self, FileProblem> {
         let logs = compiled.plans.iter().map(|plan| vec![vec![]; plan.sources().count()]).collect();
-        let mut input = Input { logs, drawn: vec![], until: test.until };
+        let mut input = TestRecords { logs, drawn: vec![], until: test.until };
         for section in &test.events {
             let Some((index, number)) = source_of(section, compiled)? else { continue };
             let plan = Of { plan: &compiled.plans[index], source: compiled.plans[index].source_at(number), number };
@@ -64,19 +64,19 @@ struct Of<'a> {
 }
 
 /// The plan that reads the events, and which of its sources they are of; none where nothing in the program reads them.
-fn source_of(section: &EventsAt<'_>, compiled: &Compiled) -> Result<Option<(usize, usize)>, Problem> {
+fn source_of(section: &EventsAt<'_>, compiled: &CompiledProgram) -> Result<Option<(usize, usize)>, FileProblem> {
     let sources = &compiled.outline.sources;
     let names = || sources.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", ");
     let name = match (section.source, sources.as_slice()) {
         ("", [only]) => only.name.as_str(),
         ("", _) => {
             let help = format!("write `--- events NAME` with one of {}", names());
-            return Err(Problem::new(section.line, "the program has several sources", help));
+            return Err(FileProblem::new(section.line, "the program has several sources", help));
         }
         (name, _) if sources.iter().any(|s| s.name == name) => name,
         (name, _) => {
             let help = format!("the program declares {}", names());
-            return Err(Problem::new(section.line, format!("no source is called `{name}`"), help));
+            return Err(FileProblem::new(section.line, format!("no source is called `{name}`"), help));
         }
     };
     let mut all = compiled.plans.iter().enumerate();
@@ -85,9 +85,9 @@ fn source_of(section: &EventsAt<'_>, compiled: &Compiled) -> Result<Option<(usiz
 }
 
 /// `3.5 viewer-1: playerState=buffer, bitrate=800`.
-fn compact(plan: Of<'_>, declared: Option<&SourceOutline>, line: Line<'_>) -> Result<(String, Drawn), Problem> {
+fn compact(plan: Of<'_>, declared: Option<&SourceOutline>, line: TestLine<'_>) -> Result<(String, Drawn), FileProblem> {
     let form = "an event is `TIME [SESSION]: column=value, ...`, a JSON object, or `| ` and any record";
-    let wrong = |message: String, help: &str| Problem::new(line.number, message, help);
+    let wrong = |message: String, help: &str| FileProblem::new(line.number, message, help);
     let (head, body) = split_head(line.text).ok_or_else(|| wrong("there is no `:` behind the time".into(), form))?;
     let (time, session) = head.split_once(char::is_whitespace).map_or((head, None), |(t, s)| (t, Some(s.trim())));
     let time =

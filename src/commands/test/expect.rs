@@ -1,14 +1,14 @@
 //! Rows: what a test expects and what came out, in one form that is compared, and one text that is written and shown.
 
-use super::file::{About, Line, Problem, Section, TestFile};
+use super::file::{About, FileProblem, Section, TestFile, TestLine};
 use super::notation::{self, SESSION};
-use super::program::Compiled;
+use super::program::CompiledProgram;
 use std::fmt::Write;
 use timeline_core::Time;
 
 /// When a row is true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum At {
+pub(super) enum ExpectedTime {
     /// At the end of its session, or of all.
     End,
     /// At an instant.
@@ -19,35 +19,35 @@ pub(super) enum At {
 
 /// One row.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Row {
+pub(super) struct ExpectedRow {
     /// Empty for totals.
     pub(super) session: String,
     /// The metric or alert; empty where the section is about one.
     pub(super) name: String,
     /// Dimensions or groups, absent ones as `None`.
     pub(super) group: Vec<Option<String>>,
-    pub(super) at: At,
+    pub(super) at: ExpectedTime,
     /// The plain value has no name.
     pub(super) cells: Vec<(String, String)>,
 }
 
 /// What a section expects, in the order of the file.
-pub(super) type Expected = Vec<Row>;
+pub(super) type Expected = Vec<ExpectedRow>;
 
 const ABSENT: &str = "absent";
 
 /// All sections.
-pub(super) fn all(test: &TestFile<'_>, compiled: &Compiled) -> Result<Vec<Expected>, Problem> {
+pub(super) fn all(test: &TestFile<'_>, compiled: &CompiledProgram) -> Result<Vec<Expected>, FileProblem> {
     test.sections.iter().map(|section| rows(section, compiled)).collect()
 }
 
-fn rows(section: &Section<'_>, compiled: &Compiled) -> Result<Expected, Problem> {
+fn rows(section: &Section<'_>, compiled: &CompiledProgram) -> Result<Expected, FileProblem> {
     section
         .lines
         .iter()
         .map(|line| {
             let row = row(section.about, line.text).ok_or_else(|| {
-                Problem::new(line.number, format!("`{}` is not understood", line.text), form(section.about))
+                FileProblem::new(line.number, format!("`{}` is not understood", line.text), form(section.about))
             })?;
             known(section.about, &row, *line, compiled)?;
             Ok(row)
@@ -67,7 +67,7 @@ fn form(about: About) -> &'static str {
 }
 
 /// A name that is none would never be found wrong otherwise.
-fn known(about: About, row: &Row, line: Line<'_>, compiled: &Compiled) -> Result<(), Problem> {
+fn known(about: About, row: &ExpectedRow, line: TestLine<'_>, compiled: &CompiledProgram) -> Result<(), FileProblem> {
     let what = match about {
         About::Finals | About::Totals => "metric",
         About::Alerts => "alert",
@@ -78,16 +78,16 @@ fn known(about: About, row: &Row, line: Line<'_>, compiled: &Compiled) -> Result
     }
     let names = compiled.outline.definitions.iter().filter(|d| d.what == what).map(|d| d.name.as_str());
     let help = format!("those of the program are {}", names.collect::<Vec<_>>().join(", "));
-    Err(Problem::new(line.number, format!("no {what} is called `{}`", row.name), help))
+    Err(FileProblem::new(line.number, format!("no {what} is called `{}`", row.name), help))
 }
 
-fn row(about: About, text: &str) -> Option<Row> {
-    let mut rest = Rest(text);
+fn row(about: About, text: &str) -> Option<ExpectedRow> {
+    let mut rest = LineRest(text);
     let session = if about == About::Totals { String::new() } else { rest.session() };
     let named = matches!(about, About::Finals | About::Totals | About::Alerts);
     let name = if named { rest.word()?.to_owned() } else { String::new() };
     let group = rest.group()?;
-    let mut row = Row { session, name, group, at: At::End, cells: vec![] };
+    let mut row = ExpectedRow { session, name, group, at: ExpectedTime::End, cells: vec![] };
     match about {
         About::Finals => row.cells.push((String::new(), rest.value("=")?)),
         About::Totals => {
@@ -99,11 +99,11 @@ fn row(about: About, text: &str) -> Option<Row> {
         }
         About::Alerts | About::True => {
             let (start, end) = notation::span(rest.0)?;
-            row.at = At::Span(start, end);
+            row.at = ExpectedTime::Span(start, end);
         }
         About::Spans => {
             let (start, end) = notation::span(rest.time()?)?;
-            row.at = At::Span(start, end);
+            row.at = ExpectedTime::Span(start, end);
             let (value, slope) = match rest.0.rsplit_once(" slope ") {
                 Some((value, slope)) => (value, slope.trim()),
                 None => (rest.0, "0"),
@@ -115,7 +115,7 @@ fn row(about: About, text: &str) -> Option<Row> {
             if rest.word()? != "at" {
                 return None;
             }
-            row.at = At::Instant(notation::instant(rest.time()?)?);
+            row.at = ExpectedTime::Instant(notation::instant(rest.time()?)?);
             row.cells.push((String::new(), rest.value("=")?));
         }
     }
@@ -123,9 +123,9 @@ fn row(about: About, text: &str) -> Option<Row> {
 }
 
 /// What is left of a line.
-struct Rest<'t>(&'t str);
+struct LineRest<'t>(&'t str);
 
-impl<'t> Rest<'t> {
+impl<'t> LineRest<'t> {
     /// `SESSION: `, if there is one before any bracket; the session of a key of several columns is itself in brackets.
     fn session(&mut self) -> String {
         if let Some(end) = self.0.starts_with("[\"").then(|| self.0.find("\"]: ")).flatten() {
@@ -187,9 +187,9 @@ impl<'t> Rest<'t> {
     }
 }
 
-impl Row {
+impl ExpectedRow {
     /// Whether the other row, which came out, is the one that this expects.
-    pub(super) fn is_met_by(&self, found: &Row) -> bool {
+    pub(super) fn is_met_by(&self, found: &ExpectedRow) -> bool {
         let cell = |(name, value): &(String, String)| {
             found.cells.iter().any(|(other, actual)| other == name && notation::is_value(value, actual))
         };
@@ -211,9 +211,9 @@ impl Row {
         }
         let blank = if out.is_empty() || out.ends_with(' ') { "" } else { " " };
         match self.at {
-            At::End => {}
-            At::Instant(t) => _ = write!(out, "{blank}at {}", notation::instant_text(t)),
-            At::Span(start, end) => _ = write!(out, "{blank}{}", notation::span_text(start, end)),
+            ExpectedTime::End => {}
+            ExpectedTime::Instant(t) => _ = write!(out, "{blank}at {}", notation::instant_text(t)),
+            ExpectedTime::Span(start, end) => _ = write!(out, "{blank}{}", notation::span_text(start, end)),
         }
         match about {
             About::Totals => {

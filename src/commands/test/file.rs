@@ -10,16 +10,16 @@ use timeline_core::Time;
 
 /// What is wrong with a file, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Problem {
+pub(super) struct FileProblem {
     /// From one.
     pub(super) line: usize,
     pub(super) message: String,
     pub(super) help: String,
 }
 
-impl Problem {
+impl FileProblem {
     pub(super) fn new(line: usize, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Problem { line, message: message.into(), help: help.into() }
+        FileProblem { line, message: message.into(), help: help.into() }
     }
 
     /// As people see it.
@@ -30,7 +30,7 @@ impl Problem {
 
 /// A line that says something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Line<'t> {
+pub(super) struct TestLine<'t> {
     /// From one.
     pub(super) number: usize,
     /// Without comment and blanks around it.
@@ -41,7 +41,7 @@ pub(super) struct Line<'t> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ProgramAt<'t> {
     /// In a file of its own, named from the folder of the test.
-    File(Line<'t>),
+    File(TestLine<'t>),
     /// In the test, from this byte on.
     Here { text: &'t str, offset: usize },
 }
@@ -53,7 +53,7 @@ pub(super) struct EventsAt<'t> {
     pub(super) line: usize,
     /// The source; empty where the program has only one.
     pub(super) source: &'t str,
-    pub(super) lines: Vec<Line<'t>>,
+    pub(super) lines: Vec<TestLine<'t>>,
 }
 
 /// What a section of expectations is about.
@@ -79,7 +79,7 @@ pub(super) struct Section<'t> {
     pub(super) offset: usize,
     /// The line of the heading.
     pub(super) line: usize,
-    pub(super) lines: Vec<Line<'t>>,
+    pub(super) lines: Vec<TestLine<'t>>,
 }
 
 /// A number of events set aside, and the line that says so.
@@ -110,7 +110,7 @@ const HEADINGS: &str = "the headings are program, table FILE, events, until, fin
                         values EXPR, late N and dead N";
 
 /// A heading with what stands below it.
-struct Raw<'t> {
+struct RawSection<'t> {
     line: usize,
     word: &'t str,
     rest: &'t str,
@@ -121,7 +121,7 @@ struct Raw<'t> {
 }
 
 impl<'t> TestFile<'t> {
-    pub(super) fn parse(name: &'t str, text: &'t str) -> Result<Self, Problem> {
+    pub(super) fn parse(name: &'t str, text: &'t str) -> Result<Self, FileProblem> {
         let mut program = None;
         let mut test = TestFile {
             name,
@@ -138,7 +138,7 @@ impl<'t> TestFile<'t> {
             let about = match raw.word {
                 "program" => {
                     if program.is_some() {
-                        return Err(Problem::new(
+                        return Err(FileProblem::new(
                             raw.line,
                             "a test has one program",
                             "put all of it under one heading",
@@ -148,7 +148,7 @@ impl<'t> TestFile<'t> {
                         ProgramAt::Here { text: raw.body, offset: raw.body_at }
                     } else {
                         raw.nothing_below()?;
-                        ProgramAt::File(Line { number: raw.line, text: raw.rest })
+                        ProgramAt::File(TestLine { number: raw.line, text: raw.rest })
                     });
                     continue;
                 }
@@ -159,7 +159,7 @@ impl<'t> TestFile<'t> {
                 "table" => {
                     if raw.rest.is_empty() || test.tables.iter().any(|(name, _)| *name == raw.rest) {
                         let message = "a table is called like the file that it stands for, and stands in a test once";
-                        return Err(Problem::new(
+                        return Err(FileProblem::new(
                             raw.line,
                             message,
                             "write `--- table tariff.csv`, and its lines below",
@@ -171,7 +171,7 @@ impl<'t> TestFile<'t> {
                 "until" => {
                     raw.nothing_below()?;
                     let time = notation::instant(raw.rest).ok_or_else(|| {
-                        Problem::new(raw.line, format!("`{}` is not an instant", raw.rest), notation::INSTANTS)
+                        FileProblem::new(raw.line, format!("`{}` is not an instant", raw.rest), notation::INSTANTS)
                     })?;
                     test.until = Some(time);
                     continue;
@@ -190,7 +190,7 @@ impl<'t> TestFile<'t> {
                 "spans" => About::Spans,
                 "true" => About::True,
                 "values" => About::Values,
-                other => return Err(Problem::new(raw.line, format!("there is no section `{other}`"), HEADINGS)),
+                other => return Err(FileProblem::new(raw.line, format!("there is no section `{other}`"), HEADINGS)),
             };
             let wants_expression = matches!(about, About::Spans | About::True | About::Values);
             if wants_expression == raw.rest.is_empty() {
@@ -199,7 +199,7 @@ impl<'t> TestFile<'t> {
                 } else {
                     (format!("`{}` is about all metrics", raw.word), "name the metric on the lines below".to_owned())
                 };
-                return Err(Problem::new(raw.line, message, help));
+                return Err(FileProblem::new(raw.line, message, help));
             }
             test.sections.push(Section {
                 about,
@@ -210,20 +210,20 @@ impl<'t> TestFile<'t> {
             });
         }
         test.program = program.ok_or_else(|| {
-            Problem::new(1, "the test has no program", "begin with `--- program`, or `--- program FILE.tl`")
+            FileProblem::new(1, "the test has no program", "begin with `--- program`, or `--- program FILE.tl`")
         })?;
         if test.events.is_empty() {
-            return Err(Problem::new(1, "the test has no events", "write them below `--- events`"));
+            return Err(FileProblem::new(1, "the test has no events", "write them below `--- events`"));
         }
         if test.sections.is_empty() && test.late == Count::default() && test.dead == Count::default() {
-            return Err(Problem::new(1, "the test expects nothing", HEADINGS));
+            return Err(FileProblem::new(1, "the test expects nothing", HEADINGS));
         }
         Ok(test)
     }
 }
 
-fn cut(text: &str) -> Result<Vec<Raw<'_>>, Problem> {
-    let mut all: Vec<Raw<'_>> = vec![];
+fn cut(text: &str) -> Result<Vec<RawSection<'_>>, FileProblem> {
+    let mut all: Vec<RawSection<'_>> = vec![];
     let mut at = 0;
     for (i, line) in text.split_inclusive('\n').enumerate() {
         let (start, bare) = (at, line.trim_end());
@@ -233,36 +233,36 @@ fn cut(text: &str) -> Result<Vec<Raw<'_>>, Problem> {
             let (word, rest) = word_text.split_once(char::is_whitespace).unwrap_or((word_text, ""));
             let rest = without_comment(rest.trim_start());
             let rest_at = start + bare.len() - word_text.len() + word_text.find(rest).unwrap_or(0);
-            all.push(Raw { line: i + 1, word, rest, rest_at, body: &text[at..at], body_at: at });
+            all.push(RawSection { line: i + 1, word, rest, rest_at, body: &text[at..at], body_at: at });
         } else if let Some(raw) = all.last_mut() {
             raw.body = &text[raw.body_at..at];
         } else if !bare.is_empty() && !bare.starts_with("//") {
-            return Err(Problem::new(i + 1, "a section begins with `--- `", HEADINGS));
+            return Err(FileProblem::new(i + 1, "a section begins with `--- `", HEADINGS));
         }
     }
     Ok(all)
 }
 
-impl<'t> Raw<'t> {
-    fn lines(&self) -> Vec<Line<'t>> {
+impl<'t> RawSection<'t> {
+    fn lines(&self) -> Vec<TestLine<'t>> {
         let numbered = (self.line + 1..).zip(self.body.lines());
-        let lines = numbered.map(|(number, text)| Line { number, text: without_comment(text.trim()) });
+        let lines = numbered.map(|(number, text)| TestLine { number, text: without_comment(text.trim()) });
         lines.filter(|line| !line.text.is_empty()).collect()
     }
 
-    fn nothing_below(&self) -> Result<(), Problem> {
+    fn nothing_below(&self) -> Result<(), FileProblem> {
         match self.lines().first() {
             None => Ok(()),
             Some(line) => {
                 let message = format!("nothing stands below `--- {} {}`", self.word, self.rest);
-                Err(Problem::new(line.number, message, "begin the next section, or make it a comment with `//`"))
+                Err(FileProblem::new(line.number, message, "begin the next section, or make it a comment with `//`"))
             }
         }
     }
 
-    fn count(&self) -> Result<Count, Problem> {
+    fn count(&self) -> Result<Count, FileProblem> {
         self.nothing_below()?;
-        let wrong = || Problem::new(self.line, format!("`{}` is no number", self.rest), "write how many, e.g. `2`");
+        let wrong = || FileProblem::new(self.line, format!("`{}` is no number", self.rest), "write how many, e.g. `2`");
         Ok(Count { line: self.line, count: self.rest.parse().map_err(|_| wrong())? })
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What one test came to.
-enum Outcome {
+enum TestOutcome {
     Passed,
     /// It is not as expected.
     Failed(String),
@@ -14,40 +14,40 @@ enum Outcome {
     Wrong(String),
 }
 
-struct Case {
+struct JunitCase {
     name: String,
-    outcome: Outcome,
+    outcome: TestOutcome,
     took: Duration,
 }
 
 /// The outcomes of a run, if somebody wants them in a file.
-pub(super) struct Report {
+pub(super) struct JunitReport {
     file: Option<PathBuf>,
-    cases: Vec<Case>,
+    cases: Vec<JunitCase>,
     since: Instant,
 }
 
-impl Report {
-    pub(super) fn new(file: Option<PathBuf>) -> Report {
-        Report { file, cases: vec![], since: Instant::now() }
+impl JunitReport {
+    pub(super) fn new(file: Option<PathBuf>) -> JunitReport {
+        JunitReport { file, cases: vec![], since: Instant::now() }
     }
 
     pub(super) fn passed(&mut self, path: &Path) {
-        self.add(path, Outcome::Passed);
+        self.add(path, TestOutcome::Passed);
     }
 
     pub(super) fn failed(&mut self, path: &Path, told: &str) {
-        self.add(path, Outcome::Failed(told.to_owned()));
+        self.add(path, TestOutcome::Failed(told.to_owned()));
     }
 
     pub(super) fn wrong(&mut self, path: &Path, told: &str) {
-        self.add(path, Outcome::Wrong(told.to_owned()));
+        self.add(path, TestOutcome::Wrong(told.to_owned()));
     }
 
-    fn add(&mut self, path: &Path, outcome: Outcome) {
+    fn add(&mut self, path: &Path, outcome: TestOutcome) {
         let took = self.since.elapsed();
         self.since = Instant::now();
-        self.cases.push(Case { name: path.display().to_string(), outcome, took });
+        self.cases.push(JunitCase { name: path.display().to_string(), outcome, took });
     }
 
     /// Writes the file.
@@ -58,9 +58,9 @@ impl Report {
     }
 
     fn xml(&self) -> String {
-        let count = |of: fn(&Outcome) -> bool| self.cases.iter().filter(|case| of(&case.outcome)).count();
-        let failures = count(|outcome| matches!(outcome, Outcome::Failed(_)));
-        let errors = count(|outcome| matches!(outcome, Outcome::Wrong(_)));
+        let count = |of: fn(&TestOutcome) -> bool| self.cases.iter().filter(|case| of(&case.outcome)).count();
+        let failures = count(|outcome| matches!(outcome, TestOutcome::Failed(_)));
+        let errors = count(|outcome| matches!(outcome, TestOutcome::Wrong(_)));
         let took: Duration = self.cases.iter().map(|case| case.took).sum();
         let counts = format!(
             "tests=\"{}\" failures=\"{failures}\" errors=\"{errors}\" time=\"{:.3}\"",
@@ -70,14 +70,14 @@ impl Report {
         let mut xml = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {counts}>\n  <testsuite name=\"timeline\" {counts}>\n"
         );
-        for Case { name, outcome, took } in &self.cases {
+        for JunitCase { name, outcome, took } in &self.cases {
             let (name, took) = (escaped(name), took.as_secs_f64());
             let head =
                 format!("    <testcase classname=\"timeline\" name=\"{name}\" file=\"{name}\" time=\"{took:.3}\"");
             xml.push_str(&match outcome {
-                Outcome::Passed => format!("{head}/>\n"),
-                Outcome::Failed(told) => inside(&head, "failure", "it is not as expected", told),
-                Outcome::Wrong(told) => inside(&head, "error", "it cannot be read as a test", told),
+                TestOutcome::Passed => format!("{head}/>\n"),
+                TestOutcome::Failed(told) => inside(&head, "failure", "it is not as expected", told),
+                TestOutcome::Wrong(told) => inside(&head, "error", "it cannot be read as a test", told),
             });
         }
         xml.push_str("  </testsuite>\n</testsuites>\n");
@@ -108,12 +108,12 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Report;
+    use super::JunitReport;
     use std::path::Path;
 
     #[test]
     fn outcomes_are_counted_and_texts_are_xml() {
-        let mut report = Report::new(None);
+        let mut report = JunitReport::new(None);
         report.passed(Path::new("a.tltest"));
         report.failed(Path::new("b<\".tltest"), "- x & 1\n+ \u{1b}[1mx > 2\n");
         report.wrong(Path::new("c.tltest"), "no program");

@@ -1,12 +1,12 @@
 //! A test's timelines, drawn: what was expected above what came out, or everything that the test speaks of.
 
 use super::compare::reading;
-use super::evaluate::Answer;
-use super::events::Input;
-use super::expect::{At, Expected, Row};
+use super::evaluate::EvaluatedRows;
+use super::events::TestRecords;
+use super::expect::{Expected, ExpectedRow, ExpectedTime};
 use super::notation::SESSION;
-use super::program::Compiled;
-use crate::draw::{self, Drawing, Event, Span, Style, Value, draw};
+use super::program::CompiledProgram;
+use crate::draw::{self, Drawing, DrawnEvent, DrawnSpan, DrawnValue, Style, draw};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use timeline_core::Time;
@@ -18,16 +18,16 @@ const SESSIONS_DRAWN: usize = 3;
 /// The sessions in which rows differ, each with what was expected and what came out.
 #[allow(clippy::too_many_arguments)]
 pub(super) fn difference(
-    differing: &[Row],
+    differing: &[ExpectedRow],
     expected: &Expected,
-    found: &[Row],
+    found: &[ExpectedRow],
     metric: &str,
-    compiled: &Compiled,
-    input: &Input,
-    answer: &Answer,
+    compiled: &CompiledProgram,
+    input: &TestRecords,
+    answer: &EvaluatedRows,
     style: &Style,
 ) -> String {
-    let has_spans = |row: &Row| matches!(row.at, At::Span(..));
+    let has_spans = |row: &ExpectedRow| matches!(row.at, ExpectedTime::Span(..));
     let lines: BTreeSet<(String, String, Vec<Option<String>>)> = differing
         .iter()
         .filter(|row| has_spans(row))
@@ -38,7 +38,7 @@ pub(super) fn difference(
     let mut out = String::new();
     let left_out = lines.len().saturating_sub(SESSIONS_DRAWN);
     for (session, name, group) in lines.into_iter().take(SESSIONS_DRAWN) {
-        let of = |label: &str, rows: &[Row]| {
+        let of = |label: &str, rows: &[ExpectedRow]| {
             let own = rows.iter().filter(|r| (&r.session, &r.name, &r.group) == (&session, &name, &group));
             timeline(label.to_owned(), &own.cloned().collect::<Vec<_>>(), is_number, None)
         };
@@ -57,10 +57,10 @@ pub(super) fn difference(
 
 /// Every timeline that the test speaks of, session by session.
 pub(super) fn all(
-    compiled: &Compiled,
-    input: &Input,
+    compiled: &CompiledProgram,
+    input: &TestRecords,
     labels: &[(String, String)],
-    answer: &Answer,
+    answer: &EvaluatedRows,
     style: &Style,
 ) -> String {
     let mut out = String::new();
@@ -68,13 +68,13 @@ pub(super) fn all(
     for session in sessions {
         let mut drawing = frame(session, input, answer);
         for (metric, label) in labels {
-            let own: Vec<Row> =
+            let own: Vec<ExpectedRow> =
                 answer.spans.iter().filter(|row| row.session == *session && row.name == *metric).cloned().collect();
             let groups: BTreeSet<&Vec<Option<String>>> = own.iter().map(|row| &row.group).collect();
             for group in groups {
                 let names: Vec<&str> = group.iter().map(|v| v.as_deref().unwrap_or("absent")).collect();
                 let label = if names.is_empty() { label.clone() } else { format!("{label} [{}]", names.join(", ")) };
-                let spans: Vec<Row> = own.iter().filter(|row| row.group == *group).cloned().collect();
+                let spans: Vec<ExpectedRow> = own.iter().filter(|row| row.group == *group).cloned().collect();
                 drawing.rows.push(timeline(label, &spans, is_number(compiled, metric), Some(drawing.end)));
             }
         }
@@ -86,7 +86,7 @@ pub(super) fn all(
     out
 }
 
-fn is_number(compiled: &Compiled, metric: &str) -> bool {
+fn is_number(compiled: &CompiledProgram, metric: &str) -> bool {
     // An instant is written as one, and has no scale.
     match compiled.kind(metric) {
         Some(TimelineKind::Number(unit)) => unit != Unit::Instant,
@@ -95,53 +95,54 @@ fn is_number(compiled: &Compiled, metric: &str) -> bool {
 }
 
 /// A session's events and its extent.
-fn frame(session: &str, input: &Input, answer: &Answer) -> Drawing {
+fn frame(session: &str, input: &TestRecords, answer: &EvaluatedRows) -> Drawing {
     let own = || answer.sessions.iter().filter(|(key, _, _)| key == session);
     let horizon = answer.horizon.unwrap_or(0);
     let start = own().map(|(_, start, _)| *start).min().unwrap_or(horizon);
     let end = own().map(|(_, _, end)| end.unwrap_or(horizon)).max().unwrap_or(horizon).max(start);
-    let mut events: Vec<Event> = input
+    let mut events: Vec<DrawnEvent> = input
         .drawn
         .iter()
         .filter(|event| event.session == session && event.time <= end)
-        .map(|event| Event { time: event.time, text: event.text.clone() })
+        .map(|event| DrawnEvent { time: event.time, text: event.text.clone() })
         .collect();
     events.sort_by_key(|event| event.time);
     Drawing { start, end, rows: vec![], events }
 }
 
-fn timeline(label: String, rows: &[Row], is_number: bool, last_at: Option<Time>) -> draw::Row {
-    let mut spans: Vec<(Time, Option<Time>, &Row)> = rows
+fn timeline(label: String, rows: &[ExpectedRow], is_number: bool, last_at: Option<Time>) -> draw::DrawnRow {
+    let mut spans: Vec<(Time, Option<Time>, &ExpectedRow)> = rows
         .iter()
         .filter_map(|row| match row.at {
-            At::Span(start, end) => Some((start, end, row)),
+            ExpectedTime::Span(start, end) => Some((start, end, row)),
             _ => None,
         })
         .collect();
     spans.sort_by_key(|(start, _, _)| *start);
     let last = last_at.and_then(|at| {
-        let covers = |(start, end, _): &&(Time, Option<Time>, &Row)| *start <= at && end.is_none_or(|end| at < end);
+        let covers =
+            |(start, end, _): &&(Time, Option<Time>, &ExpectedRow)| *start <= at && end.is_none_or(|end| at < end);
         let (_, _, row) = spans.iter().rev().find(covers)?;
         reading(row, at)
     });
-    let span = |(start, end, row): &(Time, Option<Time>, &Row)| {
-        Some(Span { start: *start, end: *end, value: value(row, is_number)? })
+    let span = |(start, end, row): &(Time, Option<Time>, &ExpectedRow)| {
+        Some(DrawnSpan { start: *start, end: *end, value: value(row, is_number)? })
     };
-    draw::Row { label, spans: spans.iter().filter_map(span).collect(), last: last.unwrap_or_default() }
+    draw::DrawnRow { label, spans: spans.iter().filter_map(span).collect(), last: last.unwrap_or_default() }
 }
 
 /// How a span is drawn. Rows without a value are true.
-fn value(row: &Row, is_number: bool) -> Option<Value> {
-    let At::Span(start, _) = row.at else { return None };
+fn value(row: &ExpectedRow, is_number: bool) -> Option<DrawnValue> {
+    let ExpectedTime::Span(start, _) = row.at else { return None };
     let cell = |name: &str| row.cells.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
     if is_number {
         let slope = cell("slope").unwrap_or("0").parse().unwrap_or(0.0);
-        return Some(Value::Number { value: reading(row, start)?.parse().ok()?, slope });
+        return Some(DrawnValue::Number { value: reading(row, start)?.parse().ok()?, slope });
     }
     Some(match cell("") {
-        None | Some("true") => Value::Bool(true),
-        Some("false") => Value::Bool(false),
+        None | Some("true") => DrawnValue::Bool(true),
+        Some("false") => DrawnValue::Bool(false),
         Some("absent") => return None,
-        Some(state) => Value::State(state.to_owned()),
+        Some(state) => DrawnValue::State(state.to_owned()),
     })
 }

@@ -17,7 +17,7 @@ use timeline_dsl::{
 };
 
 /// The text of a program and where it comes from.
-pub(super) struct Text {
+pub(super) struct ProgramSource {
     /// The name of its file; `None` where it stands in the test.
     file: Option<String>,
     text: String,
@@ -45,7 +45,7 @@ impl Modules for InTest<'_> {
 }
 
 /// A program that can run.
-pub(super) struct Compiled {
+pub(super) struct CompiledProgram {
     pub(super) plans: Vec<Arc<Plan>>,
     /// What the program itself declares.
     pub(super) outline: Outline,
@@ -53,21 +53,21 @@ pub(super) struct Compiled {
     names: Vec<Option<String>>,
 }
 
-impl Text {
+impl ProgramSource {
     /// Takes the program out of the test, or reads the file that it names.
     pub(super) fn of(test: &TestFile<'_>, path: &Path) -> Result<Self> {
         match test.program {
-            ProgramAt::Here { text, offset } => Ok(Text { file: None, text: text.to_owned(), offset }),
+            ProgramAt::Here { text, offset } => Ok(ProgramSource { file: None, text: text.to_owned(), offset }),
             ProgramAt::File(line) => {
                 let folder = path.parent().unwrap_or(Path::new(""));
                 let (file, text) = program::read(&folder.join(line.text))?;
-                Ok(Text { file: Some(file), text, offset: 0 })
+                Ok(ProgramSource { file: Some(file), text, offset: 0 })
             }
         }
     }
 
     /// Compiles it. The error is what there is to say of it.
-    pub(super) fn compile(&self, test: &TestFile<'_>) -> Result<Compiled, String> {
+    pub(super) fn compile(&self, test: &TestFile<'_>) -> Result<CompiledProgram, String> {
         let name = self.file.as_deref().unwrap_or(test.name);
         if is_expression(&self.text) {
             return Err(format!(
@@ -89,7 +89,7 @@ impl Text {
         let compilation = compile_with(&[program], &InTest(&test.tables));
         if compilation.is_ok() && !compilation.plans.is_empty() {
             let plans = compilation.plans.into_iter().map(Arc::new).collect();
-            return Ok(Compiled { plans, outline, names });
+            return Ok(CompiledProgram { plans, outline, names });
         }
         let mut programs = vec![];
         if let Some(file) = &self.file {
@@ -138,7 +138,7 @@ fn names(test: &TestFile<'_>, outline: &Outline) -> Vec<Option<String>> {
     test.sections.iter().enumerate().map(name).collect()
 }
 
-impl Compiled {
+impl CompiledProgram {
     /// The name of the metric that the section is about.
     pub(super) fn metric_of(&self, section: usize) -> &str {
         self.names[section].as_deref().unwrap_or_default()

@@ -5,15 +5,15 @@
 //! **Invariant:** whoever puts every line in the place of the one with the same texts, and takes away what is removed,
 //! has the answer.
 
-use crate::client::Row;
+use crate::client::WatchedRow;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// The answer before, as far as it is written: how often each row is there.
 #[derive(Debug, Default)]
-pub(super) struct Changes(BTreeMap<String, usize>);
+pub(super) struct RowChanges(BTreeMap<String, usize>);
 
-impl Changes {
+impl RowChanges {
     /// The lines that make an answer of the one before.
     pub(super) fn lines(&mut self, answer: &[Box<RawValue>]) -> String {
         let mut now: BTreeMap<String, usize> = BTreeMap::new();
@@ -43,7 +43,7 @@ impl Changes {
 
 /// The members of a row that are texts.
 fn texts(row: &str) -> String {
-    let Ok(Row(members)) = serde_json::from_str::<Row>(row) else { return row.to_owned() };
+    let Ok(WatchedRow(members)) = serde_json::from_str::<WatchedRow>(row) else { return row.to_owned() };
     let texts = members.iter().filter(|(_, value)| value.get().starts_with('"'));
     texts.map(|(name, value)| format!("{name:?}:{},", value.get())).collect()
 }
@@ -59,7 +59,7 @@ fn removed(row: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Changes;
+    use super::RowChanges;
     use serde_json::value::RawValue;
 
     fn answer(rows: &[&str]) -> Vec<Box<RawValue>> {
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn only_what_changed_is_written() {
-        let mut changes = Changes::default();
+        let mut changes = RowChanges::default();
         let mut lines = |rows: &[&str]| changes.lines(&answer(rows));
         let (c1, c2) = (r#"{"cdn": "C1", "sum": 1}"#, r#"{"cdn": "C2", "sum": 2}"#);
         assert_eq!(lines(&[c1, c2]), format!("{c1}\n{c2}\n"));

@@ -9,7 +9,7 @@ use timeline_core::plan::SourceDefinition;
 
 /// A record on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Record {
+pub(super) struct RepartitionRecord {
     /// Where it stands.
     position: Position,
     /// When its message was published; the order of all.
@@ -22,7 +22,7 @@ pub(super) struct Record {
 
 /// What comes next of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Head {
+pub(super) enum NextRecord {
     /// A record whose message was published then.
     Published(Time),
     /// Nothing yet.
@@ -33,10 +33,10 @@ pub(super) enum Head {
     Over,
 }
 
-pub(super) struct Input {
+pub(super) struct RepartitionInput {
     source: PulsarSource,
     decoder: Decoder,
-    records: VecDeque<Record>,
+    records: VecDeque<RepartitionRecord>,
     /// Everything before it was taken, but for `records`.
     end: Position,
     /// Everything before it was written by an earlier call.
@@ -45,7 +45,7 @@ pub(super) struct Input {
     target: Option<Target>,
 }
 
-impl Input {
+impl RepartitionInput {
     pub(super) fn new(
         mut source: PulsarSource,
         declared: &SourceDefinition,
@@ -56,7 +56,7 @@ impl Input {
         let declared = SourceDefinition { future: None, ..declared.clone() };
         let target = if follow { None } else { Some(source.caught_up_target()?) };
         let (decoder, records) = (Decoder::new(&declared, &[]), VecDeque::new());
-        Ok(Input { source, decoder, records, end: written, written, target })
+        Ok(RepartitionInput { source, decoder, records, end: written, written, target })
     }
 
     pub(super) fn topic(&self) -> &str {
@@ -73,17 +73,17 @@ impl Input {
         self.source.committed(Position { part: 0, ..self.at() });
     }
 
-    pub(super) fn take(&mut self) -> Option<Record> {
+    pub(super) fn take(&mut self) -> Option<RepartitionRecord> {
         self.records.pop_front()
     }
 
-    pub(super) fn head(&mut self) -> Result<Head, Error> {
+    pub(super) fn head(&mut self) -> Result<NextRecord, Error> {
         loop {
             if let Some(record) = self.records.front() {
-                return Ok(Head::Published(record.published));
+                return Ok(NextRecord::Published(record.published));
             }
             if self.target.as_mut().is_some_and(|target| target.reached(self.end)) {
-                return Ok(Head::Over);
+                return Ok(NextRecord::Over);
             }
             match self.source.next()? {
                 Next::Block(block) => {
@@ -92,18 +92,18 @@ impl Input {
                     let records = records(&mut self.decoder, block);
                     self.records.extend(records.into_iter().filter(|record| record.position >= written));
                 }
-                Next::Idle { drained: true } => return Ok(Head::Drained),
-                Next::Idle { drained: false } => return Ok(Head::Waiting),
+                Next::Idle { drained: true } => return Ok(NextRecord::Drained),
+                Next::Idle { drained: false } => return Ok(NextRecord::Waiting),
                 // No gap is accepted here.
                 Next::Gap(_) => {}
-                Next::End => return Ok(Head::Over),
+                Next::End => return Ok(NextRecord::Over),
             }
         }
     }
 }
 
 /// All records of a block, those included that the program cannot use.
-fn records(decoder: &mut Decoder, block: Block) -> Vec<Record> {
+fn records(decoder: &mut Decoder, block: Block) -> Vec<RepartitionRecord> {
     let Payload::Lines(bytes) = &block.payload else { return vec![] };
     let length = bytes.len();
     let batch = decoder.decode(block);
@@ -121,7 +121,7 @@ fn records(decoder: &mut Decoder, block: Block) -> Vec<Record> {
         while batch.marks.get(mark + 1).is_some_and(|next| next.at <= ordinal) {
             mark += 1;
         }
-        records.push(Record {
+        records.push(RepartitionRecord {
             position: place(&batch, mark, ordinal),
             published: batch.marks.get(mark).and_then(|mark| mark.received).unwrap_or_default(),
             key: event.map(|event| batch.text(event.key).to_owned()),

@@ -8,14 +8,14 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub(super) struct Progress {
+pub(super) struct RepartitionProgress {
     path: PathBuf,
     /// What it is the progress of: topics and key.
     of: Value,
     positions: BTreeMap<String, Position>,
 }
 
-impl Progress {
+impl RepartitionProgress {
     /// What was noted before, if anything was; refused if it is the note of another repartition.
     pub(super) fn open(options: &Repartition) -> Result<Self, Error> {
         let Repartition { from, to, source, .. } = options;
@@ -27,7 +27,7 @@ impl Progress {
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Progress { path, of, positions: BTreeMap::new() });
+                return Ok(RepartitionProgress { path, of, positions: BTreeMap::new() });
             }
             Err(error) => return Err(wrong(error.to_string())),
         };
@@ -40,7 +40,7 @@ impl Progress {
             )));
         }
         let positions = serde_json::from_value(noted["positions"].clone()).map_err(|error| wrong(error.to_string()))?;
-        Ok(Progress { path, of, positions })
+        Ok(RepartitionProgress { path, of, positions })
     }
 
     pub(super) fn path(&self) -> &Path {
