@@ -205,7 +205,13 @@ impl<'a> Attention<'a> {
     }
 
     /// Copies all rows; how many it were.
-    pub(super) async fn copy(&mut self, rows: &mut Rows, layout: (&Layout, &[bool]), sql: &str) -> Result<u64, Broken> {
+    pub(super) async fn copy(
+        &mut self,
+        rows: &mut Rows,
+        head: &mut Vec<u8>,
+        layout: (&Layout, &[bool]),
+        sql: &str,
+    ) -> Result<u64, Broken> {
         let mut told = 0;
         loop {
             let batch = match rows.begun.take() {
@@ -217,7 +223,7 @@ impl<'a> Attention<'a> {
                 }
             };
             let Some(batch) = batch else { break };
-            self.copy_batch(&batch, layout).await?;
+            self.copy_batch(&batch, head, layout).await?;
             told += batch.num_rows() as u64;
         }
         rows.is_over = true;
@@ -225,7 +231,12 @@ impl<'a> Attention<'a> {
         Ok(told)
     }
 
-    async fn copy_batch(&mut self, batch: &RecordBatch, (layout, forced): (&Layout, &[bool])) -> Result<(), Broken> {
+    async fn copy_batch(
+        &mut self,
+        batch: &RecordBatch,
+        head: &mut Vec<u8>,
+        (layout, forced): (&Layout, &[bool]),
+    ) -> Result<(), Broken> {
         let wrong = |why: String| Failure::new("22000", why);
         let arrays = batch.columns().iter().map(simple).collect::<Result<Vec<ArrayRef>, _>>().map_err(wrong)?;
         let mut row = 0;
@@ -235,7 +246,10 @@ impl<'a> Attention<'a> {
                 let columns: Vec<Column<'_>> = columns.collect::<Result<_, _>>().map_err(wrong)?;
                 while row < batch.num_rows() && self.link.replies.bytes.len() < SEND_BYTES {
                     let mut failed = None;
-                    self.link.replies.copied(|out| failed = layout.row(&columns, forced, row, out).err());
+                    self.link.replies.copied(|out| {
+                        out.append(head);
+                        failed = layout.row(&columns, forced, row, out).err();
+                    });
                     if let Some(why) = failed {
                         return Err(wrong(why).into());
                     }
