@@ -217,6 +217,7 @@ impl<'a> Attention<'a> {
     pub(super) async fn copy(
         &mut self,
         rows: &mut PendingRows,
+        head: &mut Vec<u8>,
         layout: (&CopyFormat, &[bool]),
         sql: &str,
     ) -> Result<u64, BrokenAnswer> {
@@ -231,7 +232,7 @@ impl<'a> Attention<'a> {
                 }
             };
             let Some(batch) = batch else { break };
-            self.copy_batch(&batch, layout).await?;
+            self.copy_batch(&batch, head, layout).await?;
             told += batch.num_rows() as u64;
         }
         rows.is_over = true;
@@ -242,6 +243,7 @@ impl<'a> Attention<'a> {
     async fn copy_batch(
         &mut self,
         batch: &RecordBatch,
+        head: &mut Vec<u8>,
         (layout, forced): (&CopyFormat, &[bool]),
     ) -> Result<(), BrokenAnswer> {
         let wrong = |why: String| PostgresError::new("22000", why);
@@ -253,7 +255,10 @@ impl<'a> Attention<'a> {
                 let columns: Vec<ResultColumn<'_>> = columns.collect::<Result<_, _>>().map_err(wrong)?;
                 while row < batch.num_rows() && self.link.replies.bytes.len() < SEND_BYTES {
                     let mut failed = None;
-                    self.link.replies.copied(|out| failed = layout.row(&columns, forced, row, out).err());
+                    self.link.replies.copied(|out| {
+                        out.append(head);
+                        failed = layout.row(&columns, forced, row, out).err();
+                    });
                     if let Some(why) = failed {
                         return Err(wrong(why).into());
                     }

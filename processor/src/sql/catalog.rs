@@ -17,6 +17,7 @@ mod oids;
 mod rewrite;
 mod rows;
 
+pub(super) use empty::is_number;
 pub(super) use functions::register as register_functions;
 pub(super) use rewrite::rewrite;
 

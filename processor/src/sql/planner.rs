@@ -13,6 +13,7 @@
 //!
 //! Whole numbers by whole numbers stay whole, as in PostgreSQL.
 
+use super::catalog::is_number;
 use datafusion::arrow::array::{ArrayRef, AsArray, Float64Array, Int32Array, Int64Array};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::compute::kernels::numeric::{add, mul, sub};
@@ -113,7 +114,7 @@ fn comparable(left: &Expr, right: &Expr, schema: &DFSchema) -> Result<()> {
     for (text, number) in [(left, right), (right, left)] {
         let Expr::Column(column) = text else { continue };
         let is_text = matches!(text.get_type(schema), Ok(DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View));
-        if is_text && type_of(number, schema).is_ok_and(|ty| ty.is_numeric()) {
+        if is_text && type_of(number, schema).is_ok_and(|ty| ty.is_numeric()) && !is_number(&column.name) {
             let name = &column.name;
             return plan_err!(
                 "`{name}` is a text, and is compared with a number: write CAST({name} AS DOUBLE), or the number in quotes"

@@ -78,7 +78,8 @@ fn has_values(schema: &Schema) -> bool {
 
 /// Whether a column of outputs is what stands beside them, and no text as it is in files.
 fn is_typed(field: &Field) -> bool {
-    !is_table_column(field.name()) && *field.data_type() != DataType::Utf8
+    let is_own = matches!(field.data_type(), DataType::Utf8 | DataType::Timestamp(..));
+    !is_own && !is_table_column(field.name())
 }
 
 /// The columns of the files of `table`, as far as it shows them.
@@ -176,4 +177,54 @@ pub(super) fn check_there(files: &[PastFile]) -> Result<(), EngineError> {
     missing.map_or(Ok(()), |file| {
         Err(EngineError::Unavailable(format!("history cannot be read: there is no file `{}`", file.path.display())))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::PastFile;
+    use crate::history::layout::to_table;
+    use datafusion::arrow::array::{
+        AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray,
+    };
+    use datafusion::arrow::datatypes::{TimeUnit, TimestampNanosecondType};
+    use datafusion::parquet::arrow::ArrowWriter;
+
+    #[test]
+    fn rows_of_no_output_are_read_out_of_tables_of_history() {
+        let dir = tempfile::tempdir().unwrap();
+        let time = DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
+        let fields = [
+            ("session", DataType::Utf8),
+            ("time", time),
+            ("partition", DataType::Int64),
+            ("repaired", DataType::Boolean),
+        ];
+        let schema = Arc::new(Schema::new(fields.map(|(name, ty)| Field::new(name, ty, true)).to_vec()));
+        let late = RecordBatch::try_new(
+            schema.clone(),
+            vec![
+                Arc::new(StringArray::from(vec!["a"])),
+                Arc::new(TimestampNanosecondArray::from(vec![1_000_000_007]).with_timezone("UTC")),
+                Arc::new(Int64Array::from(vec![3])),
+                Arc::new(BooleanArray::from(vec![true])),
+            ],
+        )
+        .unwrap();
+        let written = to_table(&late).unwrap();
+        let path = dir.path().join("late.parquet");
+        let mut writer = ArrowWriter::try_new(std::fs::File::create(&path).unwrap(), written.schema(), None).unwrap();
+        writer.write(&written).unwrap();
+        writer.close().unwrap();
+        let past = vec![PastFile { path, layout: Layout::Table }];
+        let table = TableData { name: "late_events".into(), schema, live: vec![], past, view: None };
+        let context = SessionContext::new();
+        let rows = context.read_table(provider(&context, &table).unwrap()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let read = runtime.block_on(rows.collect()).unwrap().remove(0);
+        let times = read.column_by_name("time").unwrap().as_primitive::<TimestampNanosecondType>();
+        assert_eq!(times.values()[..], [1_000_000_007]);
+        assert_eq!(read.column_by_name("partition").unwrap().as_ref(), late.column(2).as_ref());
+        assert!(read.column_by_name("repaired").unwrap().as_boolean().value(0));
+    }
 }

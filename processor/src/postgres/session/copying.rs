@@ -26,10 +26,19 @@ impl PostgresSession {
         let forced =
             forced.map_err(|name| PostgresError::new("42703", format!("there is no column `{name}` to be quoted")))?;
         self.link.replies.copies(names.len(), copy.layout.is_binary());
-        self.link.replies.copied(|out| copy.layout.head(&names, out));
+        // Readers of the binary form look for what it begins with in the message of the first row.
+        let mut head = vec![];
+        copy.layout.head(&names, &mut head);
+        if !copy.layout.is_binary() {
+            let head = std::mem::take(&mut head);
+            self.link.replies.copied(|out| out.extend_from_slice(&head));
+        }
         let mut attention = Attention::new(&mut self.link, &mut self.key.ended, self.settings.timeout());
-        let told = attention.copy(&mut rows, (&copy.layout, &forced[..]), sql).await?;
-        self.link.replies.copied(|out| copy.layout.foot(out));
+        let told = attention.copy(&mut rows, &mut head, (&copy.layout, &forced[..]), sql).await?;
+        self.link.replies.copied(|out| {
+            out.append(&mut head);
+            copy.layout.foot(out);
+        });
         self.link.replies.copying_is_over();
         self.link.replies.done(&format!("COPY {told}"));
         Ok(())

@@ -128,6 +128,12 @@ pub(super) fn columns(schema: &str, name: &str) -> Option<SchemaRef> {
     Some(Arc::new(Schema::new(columns.split_whitespace().map(field).collect::<Vec<_>>())))
 }
 
+/// Whether a column of such a table is a number of an object, whatever the library takes it for where it joins them.
+pub(in crate::sql) fn is_number(column: &str) -> bool {
+    let all = PG_CATALOG.iter().flat_map(|(_, columns)| columns.split_whitespace());
+    all.filter_map(|name| name.strip_suffix('#')).any(|name| name == column)
+}
+
 /// The names of all such tables of `information_schema`.
 pub(super) fn of_information_schema() -> impl Iterator<Item = &'static str> {
     INFORMATION_SCHEMA.iter().map(|(name, _)| *name)
