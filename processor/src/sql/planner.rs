@@ -138,6 +138,9 @@ pub(super) fn check_lists(plan: &LogicalPlan) -> Result<()> {
                     Expr::InList(list) => {
                         list.list.iter().try_for_each(|one| comparable(&list.expr, one, &schema))?;
                     }
+                    Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) => {
+                        is_no_list(expr, field.data_type(), &schema)?;
+                    }
                     _ => {}
                 }
                 Ok(TreeNodeRecursion::Continue)
@@ -145,6 +148,18 @@ pub(super) fn check_lists(plan: &LogicalPlan) -> Result<()> {
         })
     })
     .map(|_| ())
+}
+
+/// Refuses to take a text for a list: the library would make a list of that one text, and the braces of PostgreSQL a part of it.
+fn is_no_list(of: &Expr, to: &DataType, schema: &DFSchema) -> Result<()> {
+    let is_list = matches!(to, DataType::List(_) | DataType::LargeList(_));
+    let is_text = || matches!(of.get_type(schema), Ok(DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View));
+    if is_list && is_text() {
+        return plan_err!(
+            "a text is no list here: write make_array('a', 'b'), or `= ANY($1)` for a list that is given"
+        );
+    }
+    Ok(())
 }
 
 fn is_decimal(ty: &DataType) -> bool {

@@ -60,6 +60,15 @@ fn parquet(path: &Path, batch: &RecordBatch) {
 }
 
 #[test]
+fn a_text_is_taken_for_no_list() {
+    for sql in ["SELECT unnest('{a,b}'::text[])", "SELECT array_length(CAST('{a,b}' AS text[]), 1)"] {
+        check_refused(sql, "a text is no list here");
+    }
+    check("SELECT session FROM finals WHERE session = ANY('{s2,x}'::text[])", &["s2"]);
+    check("SELECT array_length(make_array('a', 'b')::text[], 1)", &["2"]);
+}
+
+#[test]
 fn columns_need_no_quotes() {
     check("SELECT cdn, sum FROM totals WHERE metric = 'cirr'", &["C1|12.0", "C2|5.0"]);
     check(

@@ -1,7 +1,7 @@
 //! What is said of answers to which part of the log does not count.
 
 use super::LogAnswer;
-use crate::engine::{AnswerNote, TableScan};
+use crate::engine::{AnswerNote, MetricAt, TableScan};
 use crate::partition::{Counts, PartitionAnswer};
 use crate::service::work::Bound;
 use event_feeder::RecordCode;
@@ -16,7 +16,8 @@ pub(in crate::service) fn losses(scans: &[TableScan], logs: &[LogAnswer<'_>]) ->
     }
     let mut notes: Vec<AnswerNote> = vec![];
     let whole = ["finals", "alerts", "totals", "sessions", "spans"];
-    let reads = |log: &&LogAnswer<'_>| scans.iter().any(|scan| whole.contains(&&*scan.table) || log.shows(&scan.table));
+    let reads_of = |log: &LogAnswer<'_>, table: &str| whole.contains(&table) || log.shows(&MetricAt::shown(table));
+    let reads = |log: &&LogAnswer<'_>| scans.iter().any(|scan| reads_of(log, &scan.table));
     for log in logs.iter().filter(reads) {
         let losses = log.answers().flat_map(|answer| &answer.looks.losses);
         let losses = losses.map(|(message, help)| AnswerNote { message: message.clone(), help: help.clone() });
