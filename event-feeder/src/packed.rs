@@ -74,7 +74,9 @@ fn is_array(bytes: &[u8]) -> bool {
 /// Refuses what cannot be read from any place, as a file can; asked before it is opened, for opening a pipe waits for its
 /// writer.
 pub(crate) fn refuse_pipe(name: &str) -> Result<(), Error> {
-    if std::fs::metadata(name).map_err(Error::read(name))?.is_file() {
+    let what = std::fs::metadata(name).map_err(Error::read(name))?;
+    // To read a folder says itself what is wrong.
+    if what.is_file() || what.is_dir() {
         return Ok(());
     }
     let (what, help) =
