@@ -69,6 +69,30 @@ fn every_damaged_file_of_the_newest_checkpoint_is_found() {
     doctor(&sandbox, &[], &["is whole"]);
 }
 
+#[cfg(feature = "lake")]
+#[test]
+fn a_place_of_history_that_is_not_there_is_one_fault_and_nothing_is_given_up() {
+    let sandbox = served(LINES);
+    let more = LINES.replace("\"t\":", "\"t\":10");
+    sandbox.file("e.ndjson", format!("{LINES}{more}"));
+    let serve = ["serve", "--source", "file:e.ndjson", "--state", "d", "--listen", "127.0.0.1:0", "--exit-at-end"];
+    let serve = [&serve[..], &["--history", "lake", "--history-every", "1s"]].concat();
+    assert_eq!(sandbox.run(&serve).code, 0);
+    doctor(&sandbox, &[], &["history lies in tables in", "is whole, with its"]);
+    std::fs::rename(sandbox.path().join("lake"), sandbox.path().join("elsewhere")).unwrap();
+    let run = sandbox.run(&["doctor", "--state", "d"]);
+    assert_eq!((run.code, run.stdout.matches("fault").count()), (1, 1), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("which is not there") && run.stdout.contains("give nothing up before that"),
+        "{}",
+        run.stdout
+    );
+    assert!(!run.stdout.contains("--accept-damage") && !run.stdout.contains("TL3110"), "{}", run.stdout);
+    assert!(run.stdout.contains("lie in the place that is not there"), "{}", run.stdout);
+    std::fs::rename(sandbox.path().join("elsewhere"), sandbox.path().join("lake")).unwrap();
+    doctor(&sandbox, &[], &["is whole, with its"]);
+}
+
 #[test]
 fn an_event_of_a_clock_far_ahead_is_said() {
     let sandbox = served("{\"k\":\"x\",\"t\":9000000000}\n");

@@ -3,7 +3,9 @@
 //! Every byte that a checkpoint names is read and compared, history included, which an opener does not do.
 
 use super::Findings;
-use processor::checkpoint::{CheckpointReader, FileKind, Manifest, ProgramStore, StateLocation, inspect};
+use processor::checkpoint::{
+    CheckpointReader, Error, FileKind, FileRef, Finding, Manifest, ObjectProblem, ProgramStore, StateLocation, inspect,
+};
 use processor::code::StateCode;
 use processor::damage::{GivenUpFile, help, whole_name};
 use processor::history;
@@ -64,15 +66,37 @@ pub(super) fn check(state: &StateLocation, now: Time, findings: &mut Findings) {
             None
         }
     };
-    if let Some(place) = &history {
-        findings.ok(&format!("history lies in tables in {place}"));
-    }
+    let tables = match &history {
+        None => Tables::None,
+        Some(StateLocation::Local(root)) if !root.is_dir() => {
+            let place = root.display();
+            findings.fault(&format!("history lies in tables in {place}, which is not there"), BRING_BACK);
+            Tables::Away
+        }
+        Some(place) => {
+            findings.ok(&format!("history lies in tables in {place}"));
+            Tables::There
+        }
+    };
     for folder in all {
-        partition(state, &folder, history.is_some(), now, findings);
+        partition(state, &folder, tables, now, findings);
     }
 }
 
-fn partition(state: &StateLocation, folder: &str, has_tables: bool, now: Time, findings: &mut Findings) {
+/// What to do where a store gives no answer: that says nothing of what lies in it.
+const BRING_BACK: &str =
+    "bring it back (a mount, the network, credentials) and look again; give nothing up before that";
+
+/// Where rows of what is over lie beside the state.
+#[derive(Clone, Copy, PartialEq)]
+enum Tables {
+    None,
+    There,
+    /// The folder that is noted is not there.
+    Away,
+}
+
+fn partition(state: &StateLocation, folder: &str, tables: Tables, now: Time, findings: &mut Findings) {
     let store = state.store(folder);
     let inspection = match inspect(&*store) {
         Ok(inspection) => inspection,
@@ -105,8 +129,16 @@ fn partition(state: &StateLocation, folder: &str, has_tables: bool, now: Time, f
         );
     };
     let reader = CheckpointReader::new(store);
+    let mut unread: Vec<String> = vec![];
     for file in &newest.files {
+        if file.kind == FileKind::History && tables == Tables::Away {
+            continue;
+        }
         let Err(error) = reader.read(file) else { continue };
+        if let Error::Corrupt(Finding { problem: ObjectProblem::Unreadable { reason }, .. }) = error {
+            unread.push(reason);
+            continue;
+        }
         let name = whole_name(folder, &file.name);
         let code = match file.kind {
             FileKind::Result | FileKind::History | FileKind::Kept => StateCode::Damaged,
@@ -118,13 +150,24 @@ fn partition(state: &StateLocation, folder: &str, has_tables: bool, now: Time, f
         };
         findings.fault(&format!("[{code}] {folder}: {error}"), &help(code, &name));
     }
+    if let Some(reason) = unread.first() {
+        let count = unread.len();
+        findings.fault(&format!("{folder}: {count} files cannot be read now, the first for {reason}"), BRING_BACK);
+    }
     let lost: Vec<GivenUpFile> = serde_json::from_value(newest.state["lost"].clone()).unwrap_or_default();
     lost.iter().for_each(|lost| findings.unknown(&lost.said()));
     if findings.faults == faults {
-        findings.ok(&format!("{folder}: checkpoint {} is whole, with its {} files", newest.epoch, newest.files.len()));
+        let looked_at = |file: &&FileRef| file.kind != FileKind::History || tables != Tables::Away;
+        let (epoch, count) = (newest.epoch, newest.files.iter().filter(looked_at).count());
+        match newest.files.len() - count {
+            0 => findings.ok(&format!("{folder}: checkpoint {epoch} is whole, with its {count} files")),
+            rest => findings.unknown(&format!(
+                "{folder}: checkpoint {epoch} is whole, with {count} files; {rest} lie in the place that is not there"
+            )),
+        }
     }
     grown(newest, folder, findings);
-    if has_tables {
+    if tables != Tables::None {
         waiting(newest, folder, findings);
     }
     let ahead = newest.state["max_time"].as_i64().map_or(0, |newest| newest.saturating_sub(now));
