@@ -15,6 +15,8 @@ pub(crate) use reply::{
 pub(crate) use rows::ArrivingRows;
 #[cfg(feature = "otlp")]
 pub(crate) use tls::trusting;
+#[cfg(not(feature = "otlp"))]
+use tls::trusting;
 pub(crate) use watch::{AnswerWatch, WatchedRow};
 
 use crate::error::{Error, Result};
