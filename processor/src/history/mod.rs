@@ -34,7 +34,9 @@ pub(crate) use status::{HistoryFacts, PartitionHistoryStatus};
 
 use crate::checkpoint::{CheckpointReader, FileRef, Putter, StateLocation};
 use crate::code::StateCode;
-use crate::results::{Error, TABLES, table_of};
+#[cfg(feature = "lake")]
+use crate::results::table_of;
+use crate::results::{Error, TABLES};
 use arrow::datatypes::SchemaRef;
 use delta::DeltaTables;
 use event_feeder::world::{self, Instant};
@@ -77,6 +79,7 @@ pub fn rows_of(file: &FileRef) -> u64 {
 const RETRY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 
 /// The files of tables that a partition's newest checkpoint names.
+#[cfg_attr(not(feature = "lake"), expect(dead_code, reason = "only tables read it"))]
 pub(crate) struct TableUpdate {
     pub(crate) epoch: u64,
     pub(crate) files: Vec<FileRef>,
@@ -91,6 +94,7 @@ pub(crate) struct TableUpdate {
 
 impl TableUpdate {
     /// The files of one table.
+    #[cfg(feature = "lake")]
     fn of<'a>(&'a self, table: &'a str) -> impl Iterator<Item = &'a FileRef> {
         self.files.iter().filter(move |file| table_of(file) == Some(table))
     }

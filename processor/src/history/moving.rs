@@ -242,6 +242,7 @@ pub(crate) fn day_of(file: &FileRef) -> Option<&str> {
 }
 
 /// Whether the rows of a file were in others of its table before.
+#[cfg(feature = "lake")]
 pub(super) fn rewrites(file: &FileRef) -> bool {
     file.metadata.get(REWRITES).and_then(serde_json::Value::as_bool) == Some(true)
 }
