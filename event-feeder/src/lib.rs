@@ -9,7 +9,7 @@
 //!
 //! ```
 //! use event_feeder::{Decoder, Next, Source, StreamSource};
-//! use timeline_core::plan::{Column, FieldPath, TimeUnit};
+//! use timeline_core::plan::{FieldPath, SourceColumn, TimeUnit};
 //! use timeline_core::Type;
 //!
 //! let declared = timeline_core::plan::SourceDefinition {
@@ -24,7 +24,7 @@
 //!     repair: None,
 //!     csv: timeline_core::plan::Csv::default(),
 //! };
-//! let columns = [Column { name: "state".into(), path: FieldPath::name("state"), ty: Type::String, source: 0, nulls: Default::default() }];
+//! let columns = [SourceColumn { name: "state".into(), path: FieldPath::name("state"), ty: Type::String, source: 0, nulls: Default::default() }];
 //! let input = "{\"session\":\"a\",\"ts\":1700000000123,\"state\":\"play\"}\nnot a record\n";
 //!
 //! let mut source = StreamSource::new(input.as_bytes(), "standard input", None)?;
