@@ -40,6 +40,8 @@ mod lean;
 #[cfg(feature = "sql")]
 mod lists;
 #[cfg(feature = "sql")]
+mod mixed;
+#[cfg(feature = "sql")]
 mod parameters;
 #[cfg(feature = "sql")]
 mod passed_over;

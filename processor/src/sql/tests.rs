@@ -429,6 +429,49 @@ fn tools_learn_what_the_tables_are() {
 }
 
 #[test]
+fn a_text_that_meets_a_number_is_a_mistake_of_the_question() {
+    for sql in [
+        "SELECT 1 FROM finals NATURAL JOIN (SELECT count AS session FROM totals) t",
+        "SELECT 1 FROM finals JOIN (SELECT count AS session FROM totals) t USING (session)",
+        "SELECT 1 FROM finals WHERE session IN (SELECT count FROM totals)",
+        "SELECT 1 FROM totals WHERE count NOT IN (SELECT session FROM finals)",
+        "SELECT session FROM finals UNION SELECT count FROM totals",
+        "SELECT count FROM totals UNION ALL SELECT session FROM finals",
+        "SELECT session FROM finals INTERSECT SELECT count FROM totals",
+        "SELECT session FROM finals EXCEPT SELECT count FROM totals",
+        "SELECT * FROM (SELECT session FROM finals UNION SELECT count FROM totals) t",
+    ] {
+        check_refused(sql, "session` is a text, and `");
+        check_refused(sql, " is a number (bigint)");
+        assert_eq!(refused(sql).code(), "invalid", "{sql}");
+    }
+    check("SELECT session FROM finals UNION SELECT NULL ORDER BY 1 NULLS LAST", &["s1", "s2", ""]);
+    check("SELECT session FROM finals WHERE session IN (SELECT CAST(count AS VARCHAR) FROM totals)", &[]);
+    check("SELECT count FROM totals UNION SELECT value FROM finals ORDER BY 1", &["1.0", "5.0", "7.0", "12.0"]);
+}
+
+#[test]
+fn a_condition_that_fails_on_a_row_of_history_is_no_broken_history() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("past.parquet");
+    parquet(&path, &finals(&[("past1", 100, true)]));
+    let engine = Arc::new(Fake { files: vec![path.clone()], ..Fake::default() });
+    let sql =
+        "SELECT session FROM finals WHERE CASE WHEN session LIKE 's%' THEN 1 ELSE CAST(session AS BIGINT) END = 5";
+    let error = ask(engine.clone(), sql).unwrap_err();
+    assert_eq!(error.code(), "invalid", "{error}");
+    assert!(error.to_string().contains("Cannot cast string 'past1' to value of Int64 type"), "{error}");
+    assert!(!error.to_string().contains('\\'), "{error}");
+    let zero = "SELECT session FROM finals WHERE CASE WHEN session LIKE 's%' THEN 1 ELSE 1 / (100 - CAST(value AS BIGINT)) END = 5";
+    let error = ask(engine.clone(), zero).unwrap_err();
+    assert_eq!(error.code(), "invalid", "{error}");
+    assert!(error.to_string().contains("ivide by zero"), "{error}");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    assert_eq!(ask(engine, "SELECT count(*) FROM finals").unwrap_err().code(), "unavailable");
+}
+
+#[test]
 fn memory_and_rows_are_bounded() {
     let error = refused("SELECT * FROM range(0, 2000)");
     assert!(error.to_string().contains("more than 1000 rows"), "{error}");

@@ -11,6 +11,7 @@ use super::code::QueryCode;
 use super::error::{cleaned, meant};
 use super::holding::hold;
 use super::late::{DeferredTable, may_bound, scans};
+use super::mixed::check_mixed;
 use super::passed_over::check_calls;
 use super::planner::{Arithmetic, RoundedCasts, check_lists, date_part};
 use super::statement::{ReadStatement, parse};
@@ -177,6 +178,10 @@ impl Planning<'_> {
         let only_read = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         only_read.verify_plan(&plan).map_err(|error| QueryCode::OnlyRead.error(error.strip_backtrace()))?;
         check_lists(&plan).map_err(cleaned)?;
+        // The columns of the catalogue have other types here than in PostgreSQL, whose tools know theirs.
+        if !self.reads.iter().any(|reference| catalog::is_catalog(reference, &self.asked.known)) {
+            check_mixed(&plan).map_err(cleaned)?;
+        }
         Ok(plan)
     }
 }
