@@ -58,6 +58,8 @@ mod stretches;
 #[cfg(feature = "sql")]
 mod tables;
 #[cfg(feature = "sql")]
+mod to_char;
+#[cfg(feature = "sql")]
 pub(crate) mod types;
 #[cfg(feature = "sql")]
 mod wire;

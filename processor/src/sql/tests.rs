@@ -429,6 +429,23 @@ fn tools_learn_what_the_tables_are() {
 }
 
 #[test]
+fn times_are_written_by_patterns_of_postgresql_and_of_c() {
+    check(
+        "SELECT to_char(start, 'YYYY-MM-DD HH24:MI:SS'), to_char(start, '%Y'), to_char(end - start, 'HH24:MI:SS'), \
+         to_char(start AT TIME ZONE 'Europe/Berlin', 'HH24 TZ'), to_char(CAST(start AS DATE), 'FMDD. FMMonth') \
+         FROM finals WHERE session = 's1'",
+        &["2023-11-14 22:13:20|2023|00:01:00|23 CET|14. November"],
+    );
+    check("SELECT to_char(end, CASE session WHEN 's1' THEN 'MI' END) FROM finals ORDER BY session", &["14", ""]);
+    check("SELECT count(*) FROM finals GROUP BY to_char(start, 'YYYY-MM')", &["2"]);
+    check_refused(
+        "SELECT to_char(start, 'YYYY-MM-DDThh') FROM finals",
+        "the pattern 'YYYY-MM-DDThh' of `to_char`: `Thh`",
+    );
+    check_refused("SELECT to_char(end - start, '%H:%M') FROM finals", "a length of time has no patterns with `%`");
+}
+
+#[test]
 fn a_text_that_meets_a_number_is_a_mistake_of_the_question() {
     for sql in [
         "SELECT 1 FROM finals NATURAL JOIN (SELECT count AS session FROM totals) t",

@@ -15,6 +15,7 @@ use super::mixed::check_mixed;
 use super::passed_over::check_calls;
 use super::planner::{Arithmetic, RoundedCasts, check_lists, date_part};
 use super::statement::{ReadStatement, parse};
+use super::to_char::to_char;
 use super::wire::TableRequest;
 use super::{StatementDescription, StatementTask, stretches, tables, types};
 use crate::engine::{EngineError, MetricAt, TableData};
@@ -340,6 +341,7 @@ fn context(memory_bytes: usize, lists: bool) -> Result<SessionContext, EngineErr
         .build();
     let context = SessionContext::new_with_state(state);
     context.register_udf(date_part());
+    context.register_udf(to_char());
     stretches::register(&context);
     context.state_ref().write().register_function_rewrite(Arc::new(RoundedCasts)).map_err(cleaned)?;
     Ok(context)
