@@ -59,6 +59,27 @@ fn jsonl_writes_times_twice() {
 }
 
 #[test]
+fn columns_of_one_name_are_all_there() {
+    let named = |name: &str| Field::new(name, DataType::Int64, true);
+    let fields = vec![named("n"), named("n"), named("n_2"), named("n")];
+    let ints = |x: i64| -> ArrayRef { Arc::new(Int64Array::from(vec![x])) };
+    let schema = Arc::new(arrow::datatypes::Schema::new(fields));
+    let twice = RecordBatch::try_new(schema, vec![ints(1), ints(2), ints(3), ints(4)]).unwrap();
+    check(OutputFormat::Jsonl, &[twice.clone()], false, "{\"n\":1,\"n_3\":2,\"n_2\":3,\"n_4\":4}\n");
+    check(OutputFormat::Csv, &[twice.clone()], false, "n,n,n_2,n\n1,2,3,4\n");
+    let start =
+        Field::new("start", DataType::Timestamp(arrow::datatypes::TimeUnit::Nanosecond, Some("UTC".into())), true);
+    let schema = Arc::new(arrow::datatypes::Schema::new(vec![start.clone(), start]));
+    let times = RecordBatch::try_new(schema, vec![times(vec![Some(0)]), times(vec![Some(1)])]).unwrap();
+    check(
+        OutputFormat::Jsonl,
+        &[times],
+        false,
+        "{\"start\":\"1970-01-01T00:00:00.000000000Z\",\"start_ns\":0,\"start_2\":\"1970-01-01T00:00:00.000000001Z\",\"start_ns_2\":1}\n",
+    );
+}
+
+#[test]
 fn json_is_one_array_whatever_the_batches() {
     let one = batch(vec![("a", texts(vec![Some("x")]))]);
     check(OutputFormat::Json, &[one.clone(), one.clone()], false, "[\n{\"a\":\"x\"},\n{\"a\":\"x\"}\n]\n");

@@ -4,6 +4,7 @@
 //! files are read, and its own error (a text that is no number, a division by zero) comes out of the reader of files.
 
 use super::code::QueryCode;
+use super::named_twice::advice;
 use crate::engine::EngineError;
 use arrow::error::ArrowError;
 use datafusion::common::utils::datafusion_strsim::levenshtein;
@@ -15,7 +16,9 @@ use std::error::Error;
 /// The error at the root of `error`.
 pub(super) fn cleaned(error: DataFusionError) -> EngineError {
     match error.find_root() {
-        DataFusionError::Plan(message) | DataFusionError::Execution(message) => EngineError::invalid(told(message)),
+        DataFusionError::Plan(message) | DataFusionError::Execution(message) => {
+            EngineError::invalid(advice(message).unwrap_or_else(|| told(message)))
+        }
         DataFusionError::SQL(error, _) => {
             let text = error.to_string();
             if text.contains("recursion limit") {

@@ -42,6 +42,8 @@ mod lists;
 #[cfg(feature = "sql")]
 mod mixed;
 #[cfg(feature = "sql")]
+mod named_twice;
+#[cfg(feature = "sql")]
 mod parameters;
 #[cfg(feature = "sql")]
 mod passed_over;

@@ -428,6 +428,65 @@ fn tools_learn_what_the_tables_are() {
     assert_eq!(described, ["session|text|YES|The key of the session.", "alert|text|YES|The name of the alert."]);
 }
 
+/// The names of an answer's columns, and its first row.
+#[track_caller]
+fn named(sql: &str) -> (Vec<String>, String) {
+    let (batches, _) = ask(Arc::default(), sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
+    let names = batches[0].schema().fields().iter().map(|field| field.name().clone()).collect();
+    (names, rows(&Arc::default(), sql).remove(0))
+}
+
+#[test]
+fn a_column_may_be_asked_for_twice() {
+    for (sql, names, row) in [
+        ("SELECT count(*), count(*) FROM finals", "count(*) count(*)", "2|2"),
+        ("SELECT COUNT(*), count(*), count(1) FROM finals", "count(*) count(*) count(Int64(1))", "2|2|2"),
+        ("SELECT 1, 1, 1", "Int64(1) Int64(1) Int64(1)", "1|1|1"),
+        ("SELECT session, session FROM finals ORDER BY session DESC", "session session", "s2|s2"),
+        ("SELECT DISTINCT session, session FROM finals ORDER BY session LIMIT 1", "session session", "s1|s1"),
+        ("SELECT finals.session, value, session FROM finals ORDER BY 3", "session value session", "s1|12.0|s1"),
+        ("SELECT value, session AS value FROM finals ORDER BY value", "value value", "5.0|s2"),
+        ("SELECT max(value) AS m, min(value) AS m FROM finals ORDER BY m", "m m", "12.0|5.0"),
+        (
+            "SELECT session, * EXCLUDE (metric, start, start_ns, end, deviceType, value_exact, closed) FROM finals ORDER BY value",
+            "session session value",
+            "s2|s2|5.0",
+        ),
+        (
+            "SELECT * EXCLUDE (metric, start, start_ns, end, deviceType, value_exact, closed), session FROM finals ORDER BY value",
+            "session value session",
+            "s2|5.0|s2",
+        ),
+        (
+            "SELECT session, session, count(*) FROM finals GROUP BY 1, 2 HAVING count(*) > 0 ORDER BY 2",
+            "session session count(*)",
+            "s1|s1|1",
+        ),
+        ("SELECT 1 AS a, 2 AS a UNION ALL SELECT 3, 3 ORDER BY a", "a a", "1|2"),
+        ("SELECT row_number() OVER (ORDER BY value) AS n, value AS n FROM finals ORDER BY 1 LIMIT 1", "n n", "1|5.0"),
+        (
+            "SELECT start, CAST(start AS DATE) FROM finals WHERE session = 's1'",
+            "start finals.start",
+            "2023-11-14T22:13:20Z|2023-11-14",
+        ),
+    ] {
+        let (found, first) = named(sql);
+        assert_eq!((found.join(" ").as_str(), first.as_str()), (names, row), "{sql}");
+    }
+    // Joins gave two columns of one name before.
+    assert_eq!(
+        named("SELECT a.session, b.session FROM finals a JOIN finals b USING (value) ORDER BY 1").0,
+        ["session"; 2]
+    );
+    for sql in
+        ["SELECT * FROM (SELECT 1, 1) t", "WITH t AS (SELECT session, session FROM finals) SELECT count(*) FROM t"]
+    {
+        check_refused(sql, "columns 1 and 2 of a SELECT list have one name; give one of them another with AS");
+    }
+    check_refused("SELECT *, * FROM finals", "of a SELECT list have one name");
+    check_refused("SELECT (SELECT 1 FROM (SELECT 2, 2) t), 3, 4", "columns 1 and 2 of a SELECT list have one name");
+}
+
 #[test]
 fn times_are_written_by_patterns_of_postgresql_and_of_c() {
     check(

@@ -2,9 +2,10 @@
 //!
 //! Always valid JSON: decimals are numbers in plain digits, floats that JSON cannot say (which no accepted event has,
 //! but SQL can make) are null. Beside each time may stand its count of nanoseconds.
+//! Of columns of one name each has a key of its own (`session`, `session_2`).
 
 use super::cell::{CellRef, cell};
-use super::columns::{ShownColumn, columns, nanoseconds_name};
+use super::columns::{ShownColumn, columns, distinct, nanoseconds_name};
 use crate::rows::text;
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::Schema;
@@ -16,12 +17,20 @@ pub struct JsonRows(Vec<(ShownColumn, String, Option<String>)>);
 impl JsonRows {
     /// With `fold` the columns of a value are one, with `nanoseconds` beside each time stands its count of them.
     pub fn new(schema: &Schema, fold: bool, nanoseconds: bool) -> Self {
-        let quote = |name: &str| format!("{}:", serde_json::Value::from(name));
-        let keyed = |c: ShownColumn| {
-            let (key, ns) = (quote(&c.name), (c.time && nanoseconds).then(|| quote(&nanoseconds_name(&c.name))));
-            (c, key, ns)
+        let shown = columns(schema, fold);
+        // A reader of an object takes the last of two members of one name, and the other would be lost.
+        let all = shown.iter().flat_map(|column| {
+            let ns = (column.time && nanoseconds).then(|| nanoseconds_name(&column.name));
+            std::iter::once(column.name.clone()).chain(ns)
+        });
+        let mut keys = distinct(&all.collect::<Vec<_>>()).into_iter();
+        let mut key = || keys.next().map(|name| format!("{}:", serde_json::Value::from(name))).unwrap_or_default();
+        let keyed = |column: ShownColumn| {
+            let name = key();
+            let ns = (column.time && nanoseconds).then(&mut key);
+            (column, name, ns)
         };
-        JsonRows(columns(schema, fold).into_iter().map(keyed).collect())
+        JsonRows(shown.into_iter().map(keyed).collect())
     }
 
     /// Leaves out the columns that have no value in any row of a batch.
