@@ -80,6 +80,20 @@ fn columns_of_one_name_are_all_there() {
 }
 
 #[test]
+fn instants_of_any_unit_are_written_alike() {
+    let milliseconds: ArrayRef =
+        Arc::new(arrow::array::TimestampMillisecondArray::from(vec![1500]).with_timezone("UTC"));
+    let seconds: ArrayRef = Arc::new(arrow::array::TimestampSecondArray::from(vec![-1]));
+    let far: ArrayRef = Arc::new(arrow::array::TimestampSecondArray::from(vec![253_402_300_799]));
+    check(
+        OutputFormat::Csv,
+        &[batch(vec![("ms", milliseconds), ("s", seconds), ("far", far)])],
+        false,
+        "ms,s,far\n1970-01-01T00:00:01.500000000Z,1969-12-31T23:59:59.000000000Z,9999-12-31T23:59:59\n",
+    );
+}
+
+#[test]
 fn json_is_one_array_whatever_the_batches() {
     let one = batch(vec![("a", texts(vec![Some("x")]))]);
     check(OutputFormat::Json, &[one.clone(), one.clone()], false, "[\n{\"a\":\"x\"},\n{\"a\":\"x\"}\n]\n");

@@ -34,6 +34,8 @@ mod here;
 #[cfg(feature = "sql")]
 mod holding;
 #[cfg(feature = "sql")]
+mod instants;
+#[cfg(feature = "sql")]
 mod late;
 #[cfg(not(feature = "sql"))]
 mod lean;

@@ -488,6 +488,28 @@ fn a_column_may_be_asked_for_twice() {
 }
 
 #[test]
+fn instants_are_texts_of_one_length() {
+    check(
+        "SELECT max(start::text), min(CAST(start AS VARCHAR)) FROM finals",
+        &["2023-11-14T22:13:20.000000001Z|2023-11-14T22:13:20.000000000Z"],
+    );
+    check("SELECT start || '' FROM finals ORDER BY 1 DESC LIMIT 1", &["2023-11-14T22:13:20.000000001Z"]);
+    check("SELECT concat(session, ' ', start) FROM finals WHERE closed", &["s1 2023-11-14T22:13:20.000000000Z"]);
+    check(
+        "SELECT (start AT TIME ZONE 'Europe/Berlin')::text, CAST(TIMESTAMP '2024-01-01 00:00:00.5' AS VARCHAR), \
+         TRY_CAST(to_timestamp_millis(1500) AS VARCHAR) FROM finals WHERE closed",
+        &["2023-11-14T23:13:20.000000000+01:00|2024-01-01T00:00:00.500000000|1970-01-01T00:00:01.500000000"],
+    );
+    check("SELECT count(*) FROM finals WHERE start::text = '2023-11-14T22:13:20.000000001Z'", &["1"]);
+    check(
+        "SELECT start::text FROM finals GROUP BY start::text ORDER BY start::text LIMIT 1",
+        &["2023-11-14T22:13:20.000000000Z"],
+    );
+    check("SELECT CAST(CAST(start AS DATE) AS VARCHAR) FROM finals WHERE closed", &["2023-11-14"]);
+    assert_eq!(named("SELECT start::text FROM finals ORDER BY start").0, ["finals.start"], "its name is as before");
+}
+
+#[test]
 fn times_are_written_by_patterns_of_postgresql_and_of_c() {
     check(
         "SELECT to_char(start, 'YYYY-MM-DD HH24:MI:SS'), to_char(start, '%Y'), to_char(end - start, 'HH24:MI:SS'), \

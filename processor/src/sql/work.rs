@@ -10,6 +10,7 @@ use super::catalog;
 use super::code::QueryCode;
 use super::error::{cleaned, meant};
 use super::holding::hold;
+use super::instants::WrittenInstants;
 use super::late::{DeferredTable, may_bound, scans};
 use super::mixed::check_mixed;
 use super::named_twice::{AnswerNames, NamedTwice};
@@ -355,6 +356,7 @@ fn context(memory_bytes: usize, lists: bool) -> Result<SessionContext, EngineErr
     let context = SessionContext::new_with_state(state);
     context.register_udf(date_part());
     context.register_udf(to_char());
+    context.add_analyzer_rule(Arc::new(WrittenInstants));
     stretches::register(&context);
     context.state_ref().write().register_function_rewrite(Arc::new(RoundedCasts)).map_err(cleaned)?;
     Ok(context)
