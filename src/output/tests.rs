@@ -164,19 +164,22 @@ fn decimals_are_plain_digits() {
 
 #[test]
 fn floats_read_back_and_stay_json() {
-    let values = vec![1.0, 0.1, -0.0, 1e300, 1e-7, 5e-324, 1e15, f64::NAN, f64::INFINITY];
+    let values = vec![1.0, 0.1, -0.0, 1e300, 1e-7, 5e-324, 1e15, f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
     let rows = batch(vec![("v", Arc::new(Float64Array::from(values.clone())))]);
     check(
         OutputFormat::Csv,
         std::slice::from_ref(&rows),
         false,
-        "v\n1\n0.1\n-0\n1e300\n1e-7\n5e-324\n1000000000000000\nNaN\ninf\n",
+        "v\n1\n0.1\n-0\n1e300\n1e-7\n5e-324\n1000000000000000\nNaN\ninf\n-inf\n",
     );
     let json = bytes(OutputFormat::Json, &[rows], false);
     let parsed: Vec<serde_json::Value> = serde_json::from_slice(&json).unwrap();
     for (row, value) in parsed.iter().zip(values) {
         assert_eq!(row["v"].as_f64(), value.is_finite().then_some(value));
     }
+    // A null would be no value.
+    let texts: Vec<_> = parsed.iter().filter_map(|row| row["v"].as_str()).collect();
+    assert_eq!(texts, ["NaN", "Infinity", "-Infinity"]);
 }
 
 #[test]

@@ -70,6 +70,9 @@ fn of_schema(error: &SchemaError) -> String {
             };
             format!("there is no column `{}`{there}", field.flat_name())
         }
+        SchemaError::DuplicateUnqualifiedField { name } => format!(
+            "two expressions are both called `{name}`, for a CAST is no part of a name; calculate one of them in a subquery"
+        ),
         other => told(&other.to_string()),
     }
 }

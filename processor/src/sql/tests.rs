@@ -510,6 +510,12 @@ fn instants_are_texts_of_one_length() {
 }
 
 #[test]
+fn two_aggregates_that_a_cast_tells_apart_are_refused_in_words() {
+    let sql = "SELECT sum(value_exact), sum(CAST(value_exact AS DOUBLE)) FROM finals";
+    check_refused(sql, "two expressions are both called `sum(finals.value_exact)`");
+}
+
+#[test]
 fn times_are_written_by_patterns_of_postgresql_and_of_c() {
     check(
         "SELECT to_char(start, 'YYYY-MM-DD HH24:MI:SS'), to_char(start, '%Y'), to_char(end - start, 'HH24:MI:SS'), \

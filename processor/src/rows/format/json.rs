@@ -1,7 +1,7 @@
 //! Rows as JSON objects, each on a line.
 //!
 //! Always valid JSON: decimals are numbers in plain digits, floats that JSON cannot say (which no accepted event has,
-//! but SQL can make) are null. Beside each time may stand its count of nanoseconds.
+//! but SQL can make) are the texts `"NaN"`, `"Infinity"` and `"-Infinity"`, as in JSON of Protocol Buffers: a null is no value. Beside each time may stand its count of nanoseconds.
 //! Of columns of one name each has a key of its own (`session`, `session_2`).
 
 use super::cell::{CellRef, cell};
@@ -71,7 +71,9 @@ pub fn json(out: &mut Vec<u8>, value: &CellRef<'_>) {
         CellRef::Unsigned(x) => out.extend_from_slice(x.to_string().as_bytes()),
         CellRef::Decimal(x, scale) => text::decimal(out, *x, *scale),
         CellRef::Float(x) if x.is_finite() => text::float(out, *x),
-        CellRef::Float(_) => out.extend_from_slice(b"null"),
+        CellRef::Float(x) if x.is_nan() => out.extend_from_slice(b"\"NaN\""),
+        CellRef::Float(x) if *x > 0.0 => out.extend_from_slice(b"\"Infinity\""),
+        CellRef::Float(_) => out.extend_from_slice(b"\"-Infinity\""),
         CellRef::Time(t) => {
             out.push(b'"');
             text::time(out, *t);
