@@ -25,6 +25,8 @@ mod bounds;
 #[cfg(feature = "sql")]
 mod catalog;
 #[cfg(feature = "sql")]
+mod checked_sum;
+#[cfg(feature = "sql")]
 mod child;
 mod code;
 #[cfg(feature = "sql")]

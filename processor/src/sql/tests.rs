@@ -516,6 +516,29 @@ fn two_aggregates_that_a_cast_tells_apart_are_refused_in_words() {
 }
 
 #[test]
+fn sums_of_whole_numbers_do_not_begin_again() {
+    let of = |rows: &str| format!("FROM (VALUES {rows}) t(k, x)");
+    let most = of("('a', 9223372036854775807), ('a', 1), ('b', 3)");
+    for select in ["sum(x)", "sum(x) OVER ()", "sum(x) OVER (ORDER BY x ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)"] {
+        check_refused(&format!("SELECT {select} {most}"), "beyond 64 bits");
+    }
+    check_refused(&format!("SELECT k, sum(x) {most} GROUP BY k"), "beyond 64 bits");
+    check(&format!("SELECT sum(CAST(x AS DECIMAL(38, 0))) {most}"), &["9223372036854775811"]);
+    let back = of("('a', 9223372036854775807), ('a', 1), ('a', -2)");
+    check(&format!("SELECT sum(x) {back}"), &["9223372036854775806"]);
+    check(&format!("SELECT sum(x) {back} GROUP BY k"), &["9223372036854775806"]);
+    let some = of("('a', 1), ('a', 2), ('b', NULL), ('c', 4)");
+    check(
+        &format!("SELECT k, sum(x), sum(x) FILTER (WHERE x > 1), sum(x * 1.5) {some} GROUP BY k ORDER BY k"),
+        &["a|3|2|4.5", "b|||", "c|4|4|6.0"],
+    );
+    check(&format!("SELECT sum(x) {some} WHERE k = 'd'"), &[""]);
+    let frame = "SELECT sum(x) OVER (ORDER BY k, x ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)";
+    check(&format!("{frame} {some}"), &["1", "3", "2", "4"]);
+    check("SELECT sum(count), sum(count) / 2 FROM totals", &["9|4"]);
+}
+
+#[test]
 fn times_are_written_by_patterns_of_postgresql_and_of_c() {
     check(
         "SELECT to_char(start, 'YYYY-MM-DD HH24:MI:SS'), to_char(start, '%Y'), to_char(end - start, 'HH24:MI:SS'), \

@@ -7,6 +7,7 @@
 use super::as_of;
 use super::bounds::check_relations;
 use super::catalog;
+use super::checked_sum::sum;
 use super::code::QueryCode;
 use super::error::{cleaned, meant};
 use super::holding::hold;
@@ -356,6 +357,7 @@ fn context(memory_bytes: usize, lists: bool) -> Result<SessionContext, EngineErr
     let context = SessionContext::new_with_state(state);
     context.register_udf(date_part());
     context.register_udf(to_char());
+    context.register_udaf(sum());
     context.add_analyzer_rule(Arc::new(WrittenInstants));
     stretches::register(&context);
     context.state_ref().write().register_function_rewrite(Arc::new(RoundedCasts)).map_err(cleaned)?;
