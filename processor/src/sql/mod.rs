@@ -30,6 +30,8 @@ mod checked_sum;
 mod child;
 mod code;
 #[cfg(feature = "sql")]
+mod context;
+#[cfg(feature = "sql")]
 mod error;
 #[cfg(feature = "sql")]
 mod here;
@@ -51,6 +53,8 @@ mod named_twice;
 mod parameters;
 #[cfg(feature = "sql")]
 mod passed_over;
+#[cfg(feature = "sql")]
+mod percentile;
 #[cfg(feature = "sql")]
 mod planner;
 #[cfg(feature = "sql")]

@@ -539,6 +539,17 @@ fn sums_of_whole_numbers_do_not_begin_again() {
 }
 
 #[test]
+fn percentiles_have_every_digit() {
+    let of = "FROM (VALUES ('a', 0.0), ('a', 1000000.0), ('b', 3.0), ('b', NULL), ('c', NULL)) t(k, x)";
+    let share = |by: &str| format!("percentile_cont(0.1234567) WITHIN GROUP (ORDER BY x{by})");
+    check(&format!("SELECT {} {of} WHERE k = 'a'", share("")), &["123456.7"]);
+    check(&format!("SELECT {} {of} WHERE k = 'a'", share(" DESC")), &["876543.3"]);
+    check(&format!("SELECT k, round({}, 3) {of} GROUP BY k ORDER BY k", share("")), &["a|123456.7", "b|3.0", "c|"]);
+    check(&format!("SELECT percentile_cont(1.0) WITHIN GROUP (ORDER BY x) {of}"), &["1000000.0"]);
+    check_refused(&format!("SELECT percentile_cont(1.5) WITHIN GROUP (ORDER BY x) {of}"), "between 0");
+}
+
+#[test]
 fn times_are_written_by_patterns_of_postgresql_and_of_c() {
     check(
         "SELECT to_char(start, 'YYYY-MM-DD HH24:MI:SS'), to_char(start, '%Y'), to_char(end - start, 'HH24:MI:SS'), \

@@ -7,20 +7,18 @@
 use super::as_of;
 use super::bounds::check_relations;
 use super::catalog;
-use super::checked_sum::sum;
 use super::code::QueryCode;
+use super::context::context;
 use super::error::{cleaned, meant};
 use super::holding::hold;
-use super::instants::WrittenInstants;
 use super::late::{DeferredTable, may_bound, scans};
 use super::mixed::check_mixed;
 use super::named_twice::{AnswerNames, NamedTwice};
 use super::passed_over::check_calls;
-use super::planner::{Arithmetic, RoundedCasts, check_lists, date_part};
+use super::planner::check_lists;
 use super::statement::{ReadStatement, parse};
-use super::to_char::to_char;
 use super::wire::TableRequest;
-use super::{StatementDescription, StatementTask, stretches, tables, types};
+use super::{StatementDescription, StatementTask, tables, types};
 use crate::engine::{EngineError, MetricAt, TableData};
 use crate::rows::COMMENT;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
@@ -28,14 +26,9 @@ use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::error::Result as Planned;
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::GreedyMemoryPool;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion::execution::{FunctionRegistry, SessionStateDefaults};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
-use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use datafusion::prelude::{SQLOptions, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::Statement as Ast;
@@ -326,42 +319,6 @@ fn described(name: &str, asked: &QuestionRequest, desk: &mut impl Desk) -> Resul
     ];
     let columns = columns.into_iter().map(|(name, array)| (name, array, true));
     RecordBatch::try_from_iter_with_nullable(columns).map_err(|error| EngineError::Internal(error.to_string()))
-}
-
-fn context(memory_bytes: usize, lists: bool) -> Result<SessionContext, EngineError> {
-    let config = SessionConfig::new()
-        .with_default_catalog_and_schema(CATALOG, SCHEMA)
-        // What the tables are is said by us; the library's own answers what it can do.
-        .with_information_schema(lists)
-        // The lanes have the machine; a question that takes a little longer holds nobody up.
-        .with_target_partitions(1)
-        .set_bool("datafusion.sql_parser.enable_ident_normalization", false)
-        .set_bool("datafusion.sql_parser.parse_float_as_decimal", true)
-        .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
-        .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
-        // Of texts that are cast to numbers the library takes the first and the last for the least and the greatest.
-        .set_bool("datafusion.execution.collect_statistics", false)
-        .set_bool("datafusion.execution.parquet.pushdown_filters", true);
-    let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(GreedyMemoryPool::new(memory_bytes)))
-        .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
-        .build_arc()
-        .map_err(cleaned)?;
-    let planners = std::iter::once(Arc::new(Arithmetic) as _).chain(SessionStateDefaults::default_expr_planners());
-    let state = SessionStateBuilder::new()
-        .with_config(config)
-        .with_runtime_env(runtime)
-        .with_default_features()
-        .with_expr_planners(planners.collect())
-        .build();
-    let context = SessionContext::new_with_state(state);
-    context.register_udf(date_part());
-    context.register_udf(to_char());
-    context.register_udaf(sum());
-    context.add_analyzer_rule(Arc::new(WrittenInstants));
-    stretches::register(&context);
-    context.state_ref().write().register_function_rewrite(Arc::new(RoundedCasts)).map_err(cleaned)?;
-    Ok(context)
 }
 
 /// The tables to ask for, by the spellings that the question uses for them.
