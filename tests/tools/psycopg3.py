@@ -60,6 +60,15 @@ with psycopg.connect(URL, autocommit=True) as c:
     fails(c, "CREATE TABLE x (a int)", "25006")
     fails(c, "SELECT 1 / 0", "22012")
     fails(c, "SELECT session FROM stalled WHERE value > %s::int", "22P02", ("many",))
+    fails(c, "SELECT session FROM sessions UNION SELECT 5", "42804")
+    fails(c, "SELECT session FROM sessions WHERE session IN (SELECT count FROM totals)", "42804")
+    # One column twice, under one name.
+    for binary in (False, True):
+        cursor = c.cursor(binary=binary).execute("SELECT count(*), count(*) FROM sessions")
+        assert [column.name for column in cursor.description] == ["count(*)"] * 2
+        assert cursor.fetchall() == [(2, 2)]
+    written = "SELECT to_char(start, 'YYYY-MM-DD HH24:MI:SS.MS') FROM sessions WHERE session = 's1'"
+    assert c.execute(written).fetchone() == (at(0).strftime("%Y-%m-%d %H:%M:%S.000"),)
     # A transaction that failed is ended first.
     with c.transaction():
         c.execute("SELECT 1")

@@ -15,8 +15,8 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::functions::datetime::to_char::ToCharFunc;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature};
 use fields::Moment;
+use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
-use jiff::{SignedDuration, Timestamp};
 use pattern::Pattern;
 use std::sync::Arc;
 
@@ -165,10 +165,7 @@ fn zone_of(name: &str) -> Result<TimeZone> {
     }
     // What the clock of a zone shows at the beginning of 1970 in it is as far from UTC as the zone is.
     let begins = format!("1970-01-01T00:00:00{name}").parse::<Timestamp>();
-    let offset = begins.ok().and_then(|at| {
-        let seconds = -SignedDuration::from_nanos(i64::try_from(at.as_nanosecond()).ok()?).as_secs();
-        Offset::from_seconds(i32::try_from(seconds).ok()?).ok()
-    });
+    let offset = begins.ok().and_then(|at| Offset::from_seconds(i32::try_from(-at.as_second()).ok()?).ok());
     match offset {
         Some(offset) => Ok(TimeZone::fixed(offset)),
         None => exec_err!("there is no time zone `{name}`"),
