@@ -26,7 +26,11 @@ pub(super) fn cleaned(error: DataFusionError) -> EngineError {
             }
             EngineError::invalid(format!("SQL: {}", told(text.trim_start_matches("sql parser error: "))))
         }
-        DataFusionError::NotImplemented(message) => EngineError::invalid(format!("not supported: {}", told(message))),
+        DataFusionError::NotImplemented(message) => {
+            // Of a part of a statement that is not known there is all that the parser made of it.
+            let message = message.split(" {").next().unwrap_or_default();
+            EngineError::invalid(format!("not supported: {}", told(message)))
+        }
         DataFusionError::Configuration(message) => EngineError::invalid(told(message)),
         DataFusionError::SchemaError(error, _) => EngineError::invalid(of_schema(error)),
         DataFusionError::ArrowError(error, _) => of_arrow(error),

@@ -13,10 +13,10 @@ use crate::engine::EngineError;
 use datafusion::execution::SessionState;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef as Of, CharLengthUnits, CharacterLength, Cte, DataType, DuplicateTreatment, ExactNumberInfo, Expr,
-    Function, FunctionArg, FunctionArgumentClause, FunctionArguments, GroupByExpr, LimitClause, NullTreatment,
-    ObjectName, ObjectNamePart, Query, Select, SelectFlavor, SetExpr, SetOperator, SetQuantifier, ShowStatementOptions,
-    Statement as Ast, TableAlias, TableFactor, Visit, Visitor, WindowType,
+    ArrayElemTypeDef as Of, BinaryOperator, CharLengthUnits, CharacterLength, Cte, DataType, DuplicateTreatment,
+    ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgumentClause, FunctionArguments, GroupByExpr, LimitClause,
+    NullTreatment, ObjectName, ObjectNamePart, Query, Select, SelectFlavor, SetExpr, SetOperator, SetQuantifier,
+    ShowStatementOptions, Statement as Ast, TableAlias, TableFactor, Visit, Visitor, WindowType,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 use std::ops::ControlFlow;
@@ -233,6 +233,11 @@ impl Visitor for Clauses {
                 let instead = "texts are compared by their bytes, as \"C\" does";
                 unless(!is_bytewise(collation), &format!("COLLATE {collation}"), instead)
             }
+            // Bits to the parser, which binds it less than a product; a power to whoever writes SQL.
+            Expr::BinaryOp { op: BinaryOperator::BitwiseXor, .. } => ControlFlow::Break(refused(
+                "^",
+                "write `power(a, b)`, or `(a | b) - (a & b)` for the bits of one alone",
+            )),
             // The library looks for the pattern anywhere in a text, and takes `%` and `_` for themselves.
             Expr::SimilarTo { .. } => {
                 ControlFlow::Break(refused("SIMILAR TO", "write `~ '^(...)$'`, with `.*` for `%` and `.` for `_`"))

@@ -539,6 +539,12 @@ fn sums_of_whole_numbers_do_not_begin_again() {
 }
 
 #[test]
+fn what_is_not_supported_is_told_in_a_line() {
+    let error = refused("SELECT * FROM (SELECT session, value FROM finals) t PIVOT (max(value) FOR session IN ('s1'))");
+    assert!(error.to_string().len() < 100 && error.to_string().contains("not supported: "), "{error}");
+}
+
+#[test]
 fn percentiles_have_every_digit() {
     let of = "FROM (VALUES ('a', 0.0), ('a', 1000000.0), ('b', 3.0), ('b', NULL), ('c', NULL)) t(k, x)";
     let share = |by: &str| format!("percentile_cont(0.1234567) WITHIN GROUP (ORDER BY x{by})");

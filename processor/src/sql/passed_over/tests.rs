@@ -159,6 +159,13 @@ fn lists_of_tables_and_columns() {
 }
 
 #[test]
+fn a_power_that_would_be_bits() {
+    check("SELECT 2 ^ 10", "`power(a, b)`");
+    check("SELECT session FROM finals WHERE value_exact * 3 ^ 2 > 1", "`^`");
+    answered("SELECT power(2, 10), (5 | 3) - (5 & 3)", 1);
+}
+
+#[test]
 fn patterns_that_would_be_found_anywhere() {
     check("SELECT session FROM finals WHERE session SIMILAR TO 's(1|2)'", "`SIMILAR TO`");
     check("SELECT session NOT SIMILAR TO '%1' FROM finals", "`SIMILAR TO`");
