@@ -160,8 +160,9 @@ pub(super) struct WireRows {
 }
 
 impl WireRows {
-    /// Takes a piece, and gives the batches that are whole.
+    /// Takes a piece, of the columns and what is behind them or of a batch, and gives the batches that are whole.
     pub(super) fn add(&mut self, bytes: Vec<u8>, mut take: impl FnMut(RecordBatch)) -> Result<(), ArrowError> {
+        let mut is_behind = self.schema.is_some();
         if self.schema.is_none() {
             // The decoder looks at the columns only when something comes behind them, and there may be no rows.
             self.schema = Some(StreamReader::try_new(bytes.as_slice(), None)?.schema());
@@ -169,8 +170,14 @@ impl WireRows {
         let mut buffer = Buffer::from_vec(bytes);
         while !buffer.is_empty() {
             if let Some(batch) = self.decoder.decode(&mut buffer)? {
+                is_behind = false;
                 take(batch);
             }
+        }
+        // Columns of nothing but nulls (`SELECT NULL`) have no bytes, and the decoder gives such rows only when it sees a
+        // byte behind them, which it leaves alone.
+        if is_behind && let Some(batch) = self.decoder.decode(&mut Buffer::from_vec(vec![0_u8]))? {
+            take(batch);
         }
         Ok(())
     }
@@ -226,7 +233,9 @@ mod tests {
     use super::{Frame, WireRows, WireTable};
     use crate::engine::fake::finals;
     use crate::engine::{EngineError, TableData};
+    use arrow::array::{ArrayRef, NullArray, RecordBatch};
     use arrow::ipc::writer::StreamWriter;
+    use std::sync::Arc;
 
     #[test]
     fn columns_come_without_rows() {
@@ -235,6 +244,20 @@ mod tests {
         let mut rows = WireRows::default();
         rows.add(std::mem::take(writer.get_mut()), |_| panic!("there are no rows")).unwrap();
         assert_eq!(rows.schema(), Some(batch.schema()));
+    }
+
+    #[test]
+    fn rows_without_a_byte_come_too() {
+        let nulls: ArrayRef = Arc::new(NullArray::new(2));
+        let batch = RecordBatch::try_from_iter([("a", nulls)]).unwrap();
+        let mut writer = StreamWriter::try_new(vec![], &batch.schema()).unwrap();
+        let (mut rows, mut came) = (WireRows::default(), vec![]);
+        rows.add(std::mem::take(writer.get_mut()), |_| panic!("there are no rows yet")).unwrap();
+        for count in 1..=3 {
+            writer.write(&batch).unwrap();
+            rows.add(std::mem::take(writer.get_mut()), |batch| came.push(batch)).unwrap();
+            assert_eq!(came, vec![batch.clone(); count]);
+        }
     }
 
     #[test]
