@@ -62,6 +62,7 @@ with psycopg.connect(URL, autocommit=True) as c:
     fails(c, "SELECT session FROM stalled WHERE value > %s::int", "22P02", ("many",))
     fails(c, "SELECT session FROM sessions UNION SELECT 5", "42804")
     fails(c, "SELECT session FROM sessions WHERE session IN (SELECT count FROM totals)", "42804")
+    assert c.execute("SELECT NULL FROM sessions").fetchall() == [(None,), (None,)], "rows that have no bytes"
     # One column twice, under one name.
     for binary in (False, True):
         cursor = c.cursor(binary=binary).execute("SELECT count(*), count(*) FROM sessions")

@@ -6,6 +6,7 @@
 //!   seconds below 60, and `epoch` is all of it in seconds with their fraction, which the library cuts off.
 //!
 //! * A number that becomes a whole one by `CAST` is rounded, and not cut off.
+//! * A date and a length of time that is not whole days are an instant; the library leaves out the hours.
 //! * Lengths of time are compared by what they come to.
 //! * A column of texts is not compared with a number.
 //! * Sums, differences and products of whole numbers that 64 bits do not hold are errors; the library's begin again at
@@ -50,6 +51,9 @@ impl ExprPlanner for Arithmetic {
             _ => return compared(expr, schema),
         };
         let (left, right) = (type_of(&expr.left, schema)?, type_of(&expr.right, schema)?);
+        if let (BinaryOperator::Plus | BinaryOperator::Minus, Some(dated)) = (&expr.op, dated(&expr, &left, &right)) {
+            return Ok(PlannerResult::Planned(dated));
+        }
         if let Some(checked) = checked {
             // What is wider is left to the library, which makes decimals of it.
             if !left.is_signed_integer() || !right.is_signed_integer() {
@@ -69,6 +73,33 @@ impl ExprPlanner for Arithmetic {
     fn plan_extract(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
         Ok(PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(date_part()), args))))
     }
+}
+
+/// A date and a length of time as what PostgreSQL makes of them, where the library would make a date: the instant at which
+/// the day begins, and so much later or earlier. Months and whole days stay dates, as `generate_series` wants them.
+fn dated(expr: &RawBinaryExpr, left: &DataType, right: &DataType) -> Option<Expr> {
+    const DAY_NS: i64 = 86_400_000_000_000;
+    let is_date = |ty: &DataType| matches!(ty, DataType::Date32 | DataType::Date64);
+    let is_length = |ty: &DataType| matches!(ty, DataType::Interval(_));
+    let length = match (is_date(left), is_date(right)) {
+        (true, false) if is_length(right) => &expr.right,
+        (false, true) if is_length(left) => &expr.left,
+        _ => return None,
+    };
+    let is_of_days = match length {
+        Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(length)), _) => length.nanoseconds % DAY_NS == 0,
+        Expr::Literal(ScalarValue::IntervalYearMonth(_), _) => true,
+        _ => false,
+    };
+    if is_of_days {
+        return None;
+    }
+    let instant = |side: &Expr, ty: &DataType| match is_date(ty) {
+        true => datafusion::prelude::cast(side.clone(), DataType::Timestamp(TimeUnit::Nanosecond, None)),
+        false => side.clone(),
+    };
+    let (left, right) = (instant(&expr.left, left), instant(&expr.right, right));
+    Some(if expr.op == BinaryOperator::Minus { left - right } else { left + right })
 }
 
 /// The type of a side. Those of our own functions are known without going down a long chain of them again and again.

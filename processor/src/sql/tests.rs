@@ -545,6 +545,23 @@ fn what_is_not_supported_is_told_in_a_line() {
 }
 
 #[test]
+fn a_date_and_some_hours_are_an_instant() {
+    check(
+        "SELECT DATE '2026-01-01' + INTERVAL '36 hours', DATE '2026-01-01' - INTERVAL '1 hour', \
+         INTERVAL '90 minutes' + DATE '2026-01-01'",
+        &["2026-01-02T12:00:00|2025-12-31T23:00:00|2026-01-01T01:30:00"],
+    );
+    check(
+        "SELECT DATE '2026-01-31' + INTERVAL '1 month', DATE '2026-01-01' - INTERVAL '1 day'",
+        &["2026-02-28|2025-12-31"],
+    );
+    let of_row = "SELECT CAST(start AS DATE) + CASE WHEN closed THEN INTERVAL '1 hour' END FROM finals WHERE closed";
+    check(of_row, &["2023-11-14T01:00:00"]);
+    let days = "SELECT count(*) FROM generate_series(DATE '2026-01-01', DATE '2026-01-01' + INTERVAL '2 days', INTERVAL '1 day')";
+    check(days, &["3"]);
+}
+
+#[test]
 fn percentiles_have_every_digit() {
     let of = "FROM (VALUES ('a', 0.0), ('a', 1000000.0), ('b', 3.0), ('b', NULL), ('c', NULL)) t(k, x)";
     let share = |by: &str| format!("percentile_cont(0.1234567) WITHIN GROUP (ORDER BY x{by})");

@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn rows_without_a_byte_come_too() {
         let nulls: ArrayRef = Arc::new(NullArray::new(2));
-        let batch = RecordBatch::try_from_iter([("a", nulls)]).unwrap();
+        let batch = RecordBatch::try_from_iter_with_nullable([("a", nulls, true)]).unwrap();
         let mut writer = StreamWriter::try_new(vec![], &batch.schema()).unwrap();
         let (mut rows, mut came) = (WireRows::default(), vec![]);
         rows.add(std::mem::take(writer.get_mut()), |_| panic!("there are no rows yet")).unwrap();
