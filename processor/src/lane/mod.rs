@@ -27,8 +27,9 @@ pub use late::{LateEvent, LateReason};
 pub use live_alerts::{AlertScan, LiveAlerts};
 pub use read::SessionScan;
 pub use recorder::{RecordedSpan, Recorder};
-pub use session::{AlertRow, FailedOperator, SessionOutput, SessionSnapshot, Watcher};
+pub use session::{AlertRow, FailedOperator, SessionOutput, SessionSink, SessionSnapshot, Watcher};
 
+use crate::totals::SessionFold;
 use crate::watermark::Watermarks;
 use backlog::{Backlog, WorkSlice};
 use compact_str::CompactString;
@@ -141,6 +142,11 @@ impl<W: Watcher> Lane<W> {
             watchers: vec![],
             evaluator,
         }
+    }
+
+    /// Has sessions folded as they end, for rows of them are not wanted.
+    pub fn fold_sessions(&mut self) {
+        self.outcome.folded = Some(SessionFold::new(self.evaluator.plan()));
     }
 
     /// Drops events after `until` from now on, once their lateness was judged.
@@ -425,6 +431,8 @@ impl<W: Watcher> Lane<W> {
 
     /// Drops texts that nothing refers to any more.
     fn collect_texts(&mut self) {
+        // Words of groups are numbers of texts.
+        self.outcome.folded.iter_mut().for_each(SessionFold::settle);
         let (slab, held, backlog) = (&mut self.slab, &mut self.held, &mut self.backlog);
         let texts = self.text_columns;
         self.evaluator.collect_texts(

@@ -15,7 +15,7 @@ pub(super) use unfinished::{StepResult, TimerBudget, UnfinishedStep};
 pub(super) use work::SessionWork;
 
 use super::late::LateEvent;
-use crate::totals::MetricTotals;
+use crate::totals::{MetricTotals, SessionFold};
 use compact_str::CompactString;
 use event_feeder::{DeadLetter, Position, RecordCode};
 use std::sync::Arc;
@@ -119,11 +119,30 @@ pub struct SessionOutput {
     pub certain: Option<Time>,
     /// What metrics of events have counted, if anything.
     pub counted: Option<MetricTotals>,
+    /// Where rows of sessions are not wanted, what those that ended come to; then none is among the closed ones.
+    pub folded: Option<SessionFold>,
     spans: Vec<AlertSpan>,
     windows: Vec<Window>,
     matches: Vec<Match>,
     /// Windows that have ended and are not over for good.
     open: Vec<SessionSnapshot>,
+}
+
+/// What sessions that are alive are read for.
+pub enum SessionSink<'a> {
+    /// Rows of them and of their windows.
+    Rows(&'a mut dyn FnMut(SessionSnapshot)),
+    /// What they come to.
+    Totals(&'a mut SessionFold),
+}
+
+impl SessionSink<'_> {
+    fn row(&mut self, plan: &Plan, row: SessionSnapshot) {
+        match self {
+            SessionSink::Rows(tell) => tell(row),
+            SessionSink::Totals(fold) => fold.add(plan, &row),
+        }
+    }
 }
 
 /// Sees the evaluations of the sessions of one key.
@@ -178,8 +197,12 @@ impl SessionOutput {
         for window in self.windows.drain(..) {
             let end = is_final(&window).then_some(window.end);
             let provisional = end.is_some_and(|end| self.certain.is_some_and(|certain| end > certain));
-            let to = if end.is_some() { &mut self.closed } else { &mut self.open };
-            to.push(SessionSnapshot { provisional, ..SessionSnapshot::of_window(plan, key, row, window, end) });
+            let row = SessionSnapshot { provisional, ..SessionSnapshot::of_window(plan, key, row, window, end) };
+            match (&mut self.folded, end) {
+                (_, None) => self.open.push(row),
+                (None, Some(_)) => self.closed.push(row),
+                (Some(folded), Some(_)) => folded.add(plan, &row),
+            }
         }
     }
 

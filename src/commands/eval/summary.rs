@@ -29,7 +29,7 @@ pub(super) fn tell(plan: &Plan, evaluation: &Evaluation) {
         );
     }
     let duplicates = evaluation.duplicates as usize;
-    let forgotten = evaluation.sessions.iter().map(|session| session.forgotten).sum::<u64>() as usize;
+    let forgotten = evaluation.forgotten as usize;
     if forgotten > 0 {
         eprintln!("timeline: {source}: {} forgotten beyond a cap: raise `cap`", counted(forgotten, "value"));
     }
