@@ -53,9 +53,9 @@ pub use error::{Error, Finding, ObjectProblem};
 pub use inspect::{Holder, Inspection, holder, inspect, peek};
 pub use load::CheckpointReader;
 pub use local::LocalStore;
-pub use names::FileKind;
 #[cfg(feature = "lake")]
 pub(crate) use names::history_prefix;
+pub use names::{FileKind, is_named, whole_name};
 pub use open::{Opened, TakeFrom, WriterIdentity};
 pub use place::{PlaceError, StateLocation};
 pub use programs::ProgramStore;
