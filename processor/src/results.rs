@@ -10,6 +10,7 @@ mod pending;
 mod reading;
 mod retention;
 
+pub use crate::rows::PARTS;
 pub use pending::{Pending, dead_letters, late_events};
 pub(crate) use reading::schema_of;
 #[cfg(feature = "lake")]
@@ -39,8 +40,6 @@ use timeline_core::plan::Plan;
 
 /// The tables of history.
 pub const TABLES: [&str; 5] = ["finals", "alerts", "late_events", "dead_letters", PARTS];
-/// What groups of windows came to that are over; no table that can be asked for, but what `totals` are made of.
-pub const PARTS: &str = "parts";
 /// Files of one table before they are put together.
 const FILES_MAX: usize = 24;
 /// What the facts of a result file say since [`Layout::Exact`].

@@ -9,6 +9,7 @@
 //! ever does: then both are told when the span has ended.
 
 use super::meaning;
+use crate::labels::Labels;
 use crate::lane::{AlertRow, LiveAlerts};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -26,6 +27,14 @@ pub struct AlertChanges {
     pub began: Vec<AlertRow>,
     /// Alerts that ended.
     pub ended: Vec<AlertRow>,
+}
+
+impl AlertChanges {
+    /// Takes out what is not seen.
+    pub(crate) fn hide(&mut self, plan: &Plan, labels: &Labels) {
+        self.began.retain(|row| labels.shows(&plan.alerts[row.alert].name));
+        self.ended.retain(|row| labels.shows(&plan.alerts[row.alert].name));
+    }
 }
 
 /// The instants, by the number of the alert.
