@@ -91,4 +91,5 @@ pub mod totals;
 pub mod traced;
 #[cfg(any(feature = "sql", feature = "lake"))]
 mod url;
+mod wanted;
 pub mod watermark;

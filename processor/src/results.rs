@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** a file is never changed, and a row is in one file that a checkpoint names.
 
+pub(crate) mod layout;
 pub(crate) mod lookup;
 mod pending;
 mod reading;
@@ -21,7 +22,6 @@ pub(crate) use retention::{Retention, until};
 
 use crate::checkpoint::{self, CheckpointReader, FileKind, FileRef, Putter};
 use crate::damage::Damage;
-use crate::history::layout;
 use crate::labels::{Labels, VERSION};
 use arrow::array::RecordBatch;
 use arrow::compute::filter_record_batch;

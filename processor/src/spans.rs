@@ -6,9 +6,9 @@
 //! **Invariant:** what is told agrees with the answer whose places the logs were read up to: the same events, judged by
 //! the same watermarks and silences.
 
-use crate::engine::IsWanted;
 use crate::lane::{Lane, RecordedSpan, Recorder, SessionOutput};
 use crate::replay::{self, ReplayLogs};
+use crate::wanted::IsWanted;
 use event_feeder::{DecodedEvent, Error};
 use std::collections::BTreeSet;
 use std::sync::Arc;
