@@ -4,7 +4,8 @@
 //! out once it was judged whether they are late, what silence and age have ended by then is over, and the rest is read at
 //! the instant.
 
-use crate::lane::{Lane, SessionOutput, SessionSnapshot};
+use crate::lane::{Lane, SessionOutput};
+use crate::records::SessionSnapshot;
 use crate::replay::{self, ReplayLogs};
 use crate::wanted::IsWanted;
 use event_feeder::{DecodedEvent, Error};

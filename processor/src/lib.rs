@@ -2,6 +2,7 @@
 //!
 //! | module | is |
 //! |---|---|
+//! | [`records`] | what sessions come to, as all of these hand it on |
 //! | [`lane`], [`pipeline`] | sessions of one thread; the threads of one partition |
 //! | [`feed`] | the logs of a partition's sources, read side by side |
 //! | [`batch`] | evaluation of a log at one go, without state |
@@ -72,6 +73,7 @@ pub mod postgres;
 pub mod programs;
 pub mod questions;
 mod recent;
+pub mod records;
 pub mod remarks;
 pub mod replay;
 pub mod results;

@@ -5,7 +5,7 @@
 //! themselves. Where more than half of the values are equal that deviation is zero; then the mean absolute deviation serves.
 
 use crate::engine::Page;
-use crate::lane::{AlertRow, SessionSnapshot};
+use crate::records::{AlertRow, SessionSnapshot};
 use crate::rows::{ColumnKind, RowCell, TableBuilder, dimension_column, value_cells, value_columns};
 use crate::totals::Amount;
 use arrow::array::RecordBatch;

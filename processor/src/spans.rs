@@ -6,7 +6,8 @@
 //! **Invariant:** what is told agrees with the answer whose places the logs were read up to: the same events, judged by
 //! the same watermarks and silences.
 
-use crate::lane::{Lane, RecordedSpan, Recorder, SessionOutput};
+use crate::lane::{Lane, Recorder, SessionOutput};
+use crate::records::RecordedSpan;
 use crate::replay::{self, ReplayLogs};
 use crate::wanted::IsWanted;
 use event_feeder::{DecodedEvent, Error};

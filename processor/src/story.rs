@@ -7,8 +7,9 @@ mod causes;
 #[cfg(test)]
 mod tests;
 
-use crate::lane::{Lane, LateReason, RecordedSpan, Recorder, SessionOutput, SessionSnapshot};
+use crate::lane::{Lane, Recorder, SessionOutput};
 use crate::log_position::{LogPosition, place_text};
+use crate::records::{LateReason, RecordedSpan, SessionSnapshot};
 use crate::replay::{ReplayLogs, replay};
 use causes::{Causes, Recorded};
 use event_feeder::file::{FileTable, Options};

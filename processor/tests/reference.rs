@@ -11,8 +11,8 @@ mod strategies;
 mod told;
 
 use event_feeder::{Batch, DecodedEvent, Position, Slice, key_hash};
-use processor::lane::{AlertRow, Lane, LateReason, RecordedSpan, Recorder, SessionOutput, SessionSnapshot, YieldAfter};
-use processor::pipeline::lane_of;
+use processor::lane::{Lane, Recorder, SessionOutput, YieldAfter, lane_of};
+use processor::records::{AlertRow, LateReason, RecordedSpan, SessionSnapshot};
 use processor::totals::{Amount, FoldedNumber, MetricTotals};
 use processor::watermark::{IdleAdvances, PartitionProgress, Watermarks};
 use proptest::prelude::*;
@@ -202,7 +202,7 @@ fn answers(
     plan: &Plan,
     (sessions, counted): (&[SessionSnapshot], &[MetricTotals]),
     mut alerts: Vec<AlertRow>,
-    late: &[processor::lane::LateEvent],
+    late: &[processor::records::LateEvent],
     spans: Vec<String>,
     horizon: Option<Time>,
 ) -> Answers {

@@ -5,12 +5,13 @@
 //! until the checkpoint is cut that has what was seen, for it is true for the place of that alone.
 
 use super::{Error, Partition};
-use crate::lane::{Lane, LiveAlerts, SessionOutput, YieldAfter};
+use crate::lane::{Lane, SessionOutput, YieldAfter};
 use crate::log_position;
 use crate::outputs::OutputMessage;
 use crate::outputs::alert_changes::AlertChanges;
 use crate::outputs::changes::AsOf;
 use crate::pipeline::Coming;
+use crate::records::LiveAlerts;
 use crate::totals::MetricTotals;
 use crate::watermark::PartitionProgress;
 use event_feeder::world::Instant;
@@ -130,7 +131,7 @@ impl Partition {
                 if !lane.read_some(reading, horizon, outcome, add, YieldAfter::After(length)) {
                     return None;
                 }
-                own.add_told(&plan, outcome);
+                own.add_told(&plan, &outcome.closed, outcome.counted.as_ref());
             }
             totals.take().map(|totals| (totals, progress.clone()))
         })?)

@@ -15,10 +15,10 @@ use timeline_core::{Linear, Time, Value};
 
 use crate::checkpoint::{CheckpointReader, FileRef, StateLocation};
 use crate::damage::Damage;
-use crate::lane::{AlertRow, LateEvent, LateReason, SessionSnapshot};
 use crate::log_position::LogPosition;
 use crate::outputs::Published;
 use crate::partition::{Ask, Counts, PartitionAnswer, RecordFindings, plan_fingerprint};
+use crate::records::{AlertRow, LateEvent, LateReason, SessionSnapshot};
 use crate::results::{Pending, RetentionCounts};
 use crate::totals::{MetricTotals, TotalsImage, ValueImage};
 

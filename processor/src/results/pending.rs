@@ -3,7 +3,7 @@
 //! **Invariant:** what is late and what could not be used stands in the order of the log, whoever told it.
 
 use crate::labels::Labels;
-use crate::lane::{AlertRow, LateEvent, SessionSnapshot};
+use crate::records::{AlertRow, LateEvent, SessionSnapshot};
 use crate::rows::{self, AlertColumns, ColumnKind, PARTS, RowCell, TableBuilder};
 use crate::totals::PartialTotal;
 use arrow::array::RecordBatch;

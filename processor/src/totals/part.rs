@@ -142,7 +142,7 @@ pub(super) type OpenWindows = Vec<BTreeSet<Option<Value>>>;
 #[cfg(test)]
 mod tests {
     use super::of_table;
-    use crate::lane::SessionSnapshot;
+    use crate::records::SessionSnapshot;
     use crate::totals::MetricTotals;
     use arrow::array::AsArray;
     use arrow::datatypes::TimestampNanosecondType;
