@@ -45,8 +45,6 @@
 
 pub mod as_of;
 pub mod batch;
-pub mod checkpoint;
-pub mod code;
 mod connection;
 pub mod damage;
 pub mod engine;
@@ -95,3 +93,6 @@ pub mod traced;
 mod url;
 mod wanted;
 pub mod watermark;
+
+pub use timeline_checkpoint as checkpoint;
+pub use timeline_checkpoint::code;

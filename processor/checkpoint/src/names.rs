@@ -124,8 +124,7 @@ pub(super) fn history(table: &str, day: &str, lineage: &str, stamp: Stamp, seque
 }
 
 /// What all names of files of history have in common that a partition's writers make, within a day of a table.
-#[cfg(feature = "lake")]
-pub(crate) fn history_prefix(lineage: &str) -> String {
+pub fn history_prefix(lineage: &str) -> String {
     format!("{}-", &lineage[..lineage.len().min(16)])
 }
 
