@@ -16,7 +16,7 @@ use timeline_core::plan::Plan;
 
 /// What is asked.
 #[derive(Clone, Copy)]
-pub struct AsOfQuestion<'a> {
+pub(crate) struct AsOfQuestion<'a> {
     /// The instant.
     pub at: Time,
     /// Index of the metric whose values are wanted.
@@ -31,7 +31,7 @@ pub struct AsOfQuestion<'a> {
 
 /// Sessions as they were.
 #[derive(Debug, Default)]
-pub struct AsOfSessions {
+pub(crate) struct AsOfSessions {
     /// Those that had begun, those that were over included, in no order; with values of the metric alone.
     pub sessions: Vec<SessionSnapshot>,
     /// Rows of them. More than were to be told if they are not all: then reading ended before its end.
@@ -52,7 +52,11 @@ impl AsOfSessions {
 }
 
 /// Reads logs again through an instant. Not to the end if there are too many rows, or nobody wants them.
-pub fn replay(plan: &Arc<Plan>, logs: ReplayLogs<'_>, question: AsOfQuestion<'_>) -> Result<AsOfSessions, Error> {
+pub(crate) fn replay(
+    plan: &Arc<Plan>,
+    logs: ReplayLogs<'_>,
+    question: AsOfQuestion<'_>,
+) -> Result<AsOfSessions, Error> {
     let AsOfQuestion { at, metric, keys, rows_max, is_wanted } = question;
     let mut lane: Lane = Lane::new(Arc::clone(plan), Some(at));
     let mut told = AsOfSessions::default();

@@ -92,8 +92,8 @@ pub trait Engine: Send + Sync + 'static {
     /// Removes a metric or an alert.
     fn drop_query(&self, name: &str) -> Result<serde_json::Value, EngineError>;
 
-    /// Answers another processor of the same state for its own partitions: a [`crate::peers::PeerQuestion`] as JSON, and
-    /// the bytes that [`crate::peers::decode`] reads.
+    /// Answers another processor of the same state for its own partitions: a `PeerQuestion` as JSON, and
+    /// the bytes that `peers::decode` reads.
     fn answer_peer(&self, _question: &[u8]) -> Result<Vec<u8>, EngineError> {
         Err(EngineError::Unavailable("this processor shares its state with nobody".into()))
     }

@@ -17,13 +17,13 @@ use timeline_core::Time;
 use timeline_core::plan::Plan;
 
 /// Whether some metric of a plan keeps its spans.
-pub fn are_kept(plan: &Plan) -> bool {
+pub(crate) fn are_kept(plan: &Plan) -> bool {
     plan.metrics.iter().any(|metric| metric.keep_spans)
 }
 
 /// The spans through a horizon, out of logs read again, of all sessions or of those with some keys. In no order; not all of
 /// them if nobody wants them any more.
-pub fn replay(
+pub(crate) fn replay(
     plan: &Arc<Plan>,
     logs: ReplayLogs<'_>,
     horizon: Time,

@@ -1,6 +1,6 @@
 //! Answers there and back.
 
-use super::{decode, encode};
+use super::wire::{decode, encode};
 use crate::checkpoint::{CheckpointReader, Digest, FileKind, FileSummary, StateLocation};
 use crate::damage::{Damage, GivenUpFile};
 use crate::log_position::LogPosition;
