@@ -22,6 +22,9 @@
 //! | [`server`], [`questions`] | threads and places of those who ask; how many questions are at work at a time |
 //! | `measured` | what the process measures of itself |
 //!
+//! Modules are in layers, of which each knows only those below it: `ARCHITECTURE.md` has them, `tests/tidy/layers.rs` the
+//! table by module.
+//!
 //! # Glossary
 //!
 //! Beside that of [`timeline_core`]:
