@@ -4,10 +4,9 @@
 
 use crate::feed::{Feed, FeedItem};
 use crate::lane::image::{self, ImageError};
-use crate::lane::{
-    AlertRow, Lane, LateEvent, RecordedSpan, Recorder, SessionOutput, SessionSink, SessionSnapshot, Watcher,
-};
+use crate::lane::{Lane, Recorder, SessionOutput, SessionSink, Watcher};
 use crate::pipeline::{DecodedBlock, LaneLost, Pipeline, SourceStart};
+use crate::records::{AlertRow, LateEvent, RecordedSpan, SessionSnapshot};
 use crate::remarks;
 use crate::time_jumps::{TimeJump, TimeJumpEffect, TimeJumps};
 use crate::totals::{MetricTotals, SessionFold};

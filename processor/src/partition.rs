@@ -52,6 +52,7 @@ mod zones;
 
 pub use ask::{ANSWER_TIME, Ask, Asks, NoAnswer, PartitionAnswer, PartitionHandle, PendingAnswer};
 pub(crate) use asked::asked_by;
+pub use beginning::DeploymentStart;
 pub use error::Error;
 pub use looking::RecordFindings;
 pub use options::{Counts, Options};

@@ -293,11 +293,5 @@ impl<W> std::fmt::Debug for Pipeline<W> {
     }
 }
 
-/// The lane that a key falls to.
-#[inline]
-pub fn lane_of(hash: u64, lanes: usize) -> usize {
-    ((u128::from(hash) * lanes as u128) >> 64) as usize
-}
-
 #[cfg(test)]
 mod tests;

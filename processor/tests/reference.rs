@@ -11,10 +11,8 @@ mod strategies;
 mod told;
 
 use event_feeder::{Batch, DecodedEvent, Position, Slice, key_hash};
-use processor::lane::{
-    AlertRow, Lane, LateReason, RecordedSpan, Recorder, SessionOutput, SessionSink, SessionSnapshot, YieldAfter,
-};
-use processor::pipeline::lane_of;
+use processor::lane::{Lane, Recorder, SessionOutput, SessionSink, YieldAfter, lane_of};
+use processor::records::{AlertRow, LateReason, RecordedSpan, SessionSnapshot};
 use processor::totals::{Amount, FoldedNumber, MetricTotals, SessionFold};
 use processor::watermark::{IdleAdvances, PartitionProgress, Watermarks};
 use proptest::prelude::*;
@@ -221,7 +219,7 @@ fn folded(plan: &Plan, lanes: Vec<Lane>, horizon: Option<Time>) -> MetricTotals 
             lane.read_into(horizon, &mut outcome, &mut SessionSink::Totals(&mut live));
         }
         assert!(outcome.closed.is_empty(), "no row is made");
-        totals.add_told(plan, &outcome);
+        totals.add_told(plan, &outcome.closed, outcome.counted.as_ref());
         outcome.folded.into_iter().chain([live]).for_each(|fold| totals.merge(&fold.into_totals().0));
     }
     totals
@@ -231,7 +229,7 @@ fn answers(
     plan: &Plan,
     (sessions, counted): (&[SessionSnapshot], &[MetricTotals]),
     mut alerts: Vec<AlertRow>,
-    late: &[processor::lane::LateEvent],
+    late: &[processor::records::LateEvent],
     spans: Vec<String>,
     horizon: Option<Time>,
 ) -> Answers {

@@ -3,13 +3,12 @@
 //! A lane may have a million sessions, and one of them may have a hundred thousand windows to be told. So a [`SessionScan`] goes
 //! on where it was when the lane looked up, in the midst of a session if need be.
 
+use super::Lane;
 use super::backlog::{Backlog, WorkSlice, YieldAfter};
 use super::reorder_buffer::{BufferedEvent, ReorderBuffer, TimeBucket};
-use super::session::{
-    FailedOperator, SessionOutput, SessionSink, SessionSnapshot, SessionWork, StepResult, TimerBudget, Watcher,
-};
+use super::session::{SessionOutput, SessionSink, SessionWork, StepResult, TimerBudget, Watcher};
 use super::slab::{Slot, SlotContent};
-use super::{Lane, LateEvent, LateReason};
+use crate::records::{FailedOperator, LateEvent, LateReason, SessionSnapshot};
 use std::collections::VecDeque;
 use timeline_core::Time;
 use timeline_core::incremental::{Heap, Row};

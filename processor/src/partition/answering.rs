@@ -3,8 +3,9 @@
 use super::ask::{AnswerSender, Ask, NoAnswer, PartitionAnswer};
 use super::{ANSWER_LOOK, AT_ONCE, Error, Partition};
 use crate::code::StateCode;
-use crate::lane::{Lane, LaneSize, LateEvent, SessionOutput, SessionSink, SessionSnapshot, YieldAfter};
+use crate::lane::{Lane, LaneSize, SessionOutput, SessionSink, YieldAfter};
 use crate::pipeline::Coming;
+use crate::records::{LateEvent, SessionSnapshot};
 use crate::results::Pending;
 use crate::totals::{MetricTotals, SessionFold};
 use crate::watermark::PartitionProgress;
@@ -103,7 +104,7 @@ impl LaneOutput {
     pub(super) fn of(lane: &mut Lane) -> Self {
         let (outcome, late) = lane.drain();
         let mut totals = MetricTotals::new(lane.plan());
-        totals.add_told(lane.plan(), &outcome);
+        totals.add_told(lane.plan(), &outcome.closed, outcome.counted.as_ref());
         LaneOutput { outcome, late, totals }
     }
 }
@@ -240,7 +241,8 @@ impl Partition {
                     return None;
                 }
                 if whole {
-                    own.fold.add_told(&plan, &own.outcome);
+                    let LaneReading { outcome, fold, .. } = own;
+                    fold.add_told(&plan, &outcome.closed, outcome.counted.as_ref());
                 }
             }
             part.take()

@@ -3,13 +3,13 @@
 use super::{Counts, RecordFindings};
 use crate::checkpoint::{CheckpointReader, FileRef};
 use crate::damage::Damage;
-use crate::engine::IsWanted;
 use crate::labels::Labels;
-use crate::lane::SessionSnapshot;
 use crate::log_position::LogPosition;
 use crate::outputs::Published;
+use crate::records::SessionSnapshot;
 use crate::results::{Pending, RetentionCounts};
 use crate::totals::MetricTotals;
+use crate::wanted::IsWanted;
 use event_feeder::world::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};

@@ -4,7 +4,7 @@
 use super::Partition;
 use super::gathered::Gathered;
 use super::ingest::Ingest;
-use crate::lane::LateEvent;
+use crate::records::LateEvent;
 use crate::remarks::{self, Loss, Losses, Remark};
 use crate::time_jumps::{TimeJump, TimeJumps};
 use event_feeder::{DeadLetter, Position, RecordCode, RecordTraits};

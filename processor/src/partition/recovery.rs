@@ -11,7 +11,8 @@ use super::siblings::Siblings;
 use super::state::{State, facts, places};
 use super::writing::lingers;
 use super::{
-    Counts, Error, LOOK_UP, Options, Partition, PartitionHandle, beginning, growth, keeping, read_ahead, zones,
+    Counts, DeploymentStart, Error, LOOK_UP, Options, Partition, PartitionHandle, beginning, growth, keeping,
+    read_ahead, zones,
 };
 use crate::checkpoint::{
     CheckpointReader, Checkpoints, FileKind, FileRef, Finding, Manifest, Opened, WriterIdentity, segment,
@@ -21,7 +22,6 @@ use crate::lane::{Lane, image};
 use crate::log_position::LogPosition;
 use crate::outputs::OutputKind;
 use crate::pipeline::{Pipeline, SourceStart};
-use crate::programs::DeploymentStart;
 use crate::retained::RetainedLog;
 use crate::totals::MetricTotals;
 use event_feeder::world::Instant;

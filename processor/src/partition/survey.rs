@@ -5,12 +5,13 @@
 //! until the checkpoint is cut that has what was seen, for it is true for the place of that alone.
 
 use super::{Error, Partition};
-use crate::lane::{Lane, LiveAlerts, SessionOutput, SessionSink, YieldAfter};
+use crate::lane::{Lane, SessionOutput, SessionSink, YieldAfter};
 use crate::log_position;
 use crate::outputs::OutputMessage;
 use crate::outputs::alert_changes::AlertChanges;
 use crate::outputs::changes::AsOf;
 use crate::pipeline::Coming;
+use crate::records::LiveAlerts;
 use crate::totals::{MetricTotals, SessionFold};
 use crate::watermark::PartitionProgress;
 use event_feeder::world::Instant;
@@ -132,7 +133,7 @@ impl Partition {
                 }
             }
             let (mut totals, _) = fold.take()?.into_totals();
-            totals.add_told(&plan, outcome);
+            totals.add_told(&plan, &outcome.closed, outcome.counted.as_ref());
             Some((totals, progress.clone()))
         })?)
     }

@@ -182,7 +182,7 @@ pub fn at_rest(
                 answer.sessions.push(session);
             }
         });
-        answer.totals.add_told(plan, &outcome);
+        answer.totals.add_told(plan, &outcome.closed, outcome.counted.as_ref());
         let SessionOutput { closed, alerts, stragglers, failed, .. } = outcome;
         let dead = failed.iter().map(|failed| failed.letter(plan)).collect();
         answer.pending.append(Pending { sessions: closed, alerts, late: stragglers, dead, parts: vec![] });

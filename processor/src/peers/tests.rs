@@ -1,12 +1,12 @@
 //! Answers there and back.
 
-use super::{decode, encode};
+use super::wire::{decode, encode};
 use crate::checkpoint::{CheckpointReader, Digest, FileKind, FileSummary, StateLocation};
 use crate::damage::{Damage, GivenUpFile};
-use crate::lane::{AlertRow, LateEvent, LateReason, SessionSnapshot};
 use crate::log_position::LogPosition;
 use crate::outputs::Published;
 use crate::partition::{Counts, PartitionAnswer, RecordFindings};
+use crate::records::{AlertRow, LateEvent, LateReason, SessionSnapshot};
 use crate::results::{DroppedRows, Pending};
 use crate::totals::MetricTotals;
 use crate::watermark::{IdleAdvances, UnreadPrefix};

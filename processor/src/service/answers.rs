@@ -23,11 +23,11 @@ use crate::checkpoint::{CheckpointReader, Error as StateError, FileRef, ObjectPr
 use crate::damage::{self, GivenUpFile};
 use crate::engine::{EngineError, MetricAt, Page, PositionOf, TableData, TableScan};
 use crate::labels::Labels;
-use crate::lane::{AlertRow, SessionSnapshot};
 use crate::log_position::{self, LogPosition};
 use crate::outliers;
 use crate::outputs::Published;
 use crate::partition::{self, PartitionAnswer};
+use crate::records::{AlertRow, SessionSnapshot};
 use crate::results::{self, Pending};
 use crate::retained;
 use crate::rows;

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 mod as_of;
+#[cfg(feature = "sql")]
 mod bounds;
 mod cost;
 mod deploying;
@@ -29,9 +30,11 @@ mod now;
 mod pieces;
 mod retention;
 mod rules;
+#[cfg(feature = "sql")]
 mod slt;
 mod spans;
 mod tables;
+#[cfg(feature = "sql")]
 mod typed;
 mod windows;
 mod zones;

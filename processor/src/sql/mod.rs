@@ -55,6 +55,7 @@ mod statement;
 mod stretches;
 #[cfg(feature = "sql")]
 mod tables;
+mod traced_rows;
 #[cfg(feature = "sql")]
 pub(crate) mod types;
 #[cfg(feature = "sql")]
@@ -158,7 +159,7 @@ impl Answerer {
         let task = StatementTask::Rows(asking.parameters.clone());
         let span = traced::question(&asking.sql);
         let answer = self.give(asking, task).instrument(span.clone()).await;
-        traced::answered(span, answer)
+        traced_rows::answered(span, answer)
     }
 
     /// The same for a wire, by whose name it is measured how long the question is at work, until its last row is taken.

@@ -7,7 +7,7 @@
 //! [`MetricTotals::add`] makes of the same sessions' rows.
 
 use super::{Accumulator, Amount, GroupValues, MetricTotals, SessionStretch};
-use crate::lane::{SessionOutput, SessionSnapshot};
+use crate::records::SessionSnapshot;
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use timeline_core::Time;
@@ -142,8 +142,8 @@ impl SessionFold {
     }
 
     /// Folds in what sessions told that ended, and what happened in any; of values that were forgotten it says nothing.
-    pub fn add_told(&mut self, plan: &Plan, outcome: &SessionOutput) {
-        self.totals.add_told(plan, outcome);
+    pub fn add_told(&mut self, plan: &Plan, closed: &[SessionSnapshot], counted: Option<&MetricTotals>) {
+        self.totals.add_told(plan, closed, counted);
     }
 
     /// Makes values of all words: from here on they may mean others.

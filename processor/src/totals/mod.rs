@@ -28,7 +28,7 @@ pub use fold::SessionFold;
 pub use part::PartialTotal;
 pub use quantiles::Quantiles;
 
-use crate::lane::{SessionOutput, SessionSnapshot};
+use crate::records::SessionSnapshot;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timeline_core::incremental::{ConcurrencyTurns, Dimensions, Match, Share};
@@ -157,10 +157,10 @@ impl MetricTotals {
         }
     }
 
-    /// Folds in what sessions told: those that ended, and what happened in any of them.
-    pub fn add_told(&mut self, plan: &Plan, outcome: &SessionOutput) {
-        outcome.closed.iter().for_each(|session| self.add(plan, session));
-        outcome.counted.iter().for_each(|counted| self.merge(counted));
+    /// Folds in what sessions told: those that ended, and what metrics of events have counted in any of them.
+    pub fn add_told(&mut self, plan: &Plan, closed: &[SessionSnapshot], counted: Option<&MetricTotals>) {
+        closed.iter().for_each(|session| self.add(plan, session));
+        counted.into_iter().for_each(|counted| self.merge(counted));
     }
 
     /// Folds in an event that a metric counts.

@@ -5,9 +5,10 @@
 use super::Findings;
 use processor::checkpoint::{
     CheckpointReader, Error, FileKind, FileRef, Finding, Manifest, ObjectProblem, ProgramStore, StateLocation, inspect,
+    whole_name,
 };
 use processor::code::StateCode;
-use processor::damage::{GivenUpFile, help, whole_name};
+use processor::damage::{GivenUpFile, help};
 use processor::history;
 use processor::programs::DeployedPrograms;
 use processor::results::{DroppedRows, RetentionCounts, table_of};

@@ -1,6 +1,6 @@
 //! What is read of a session: its final row, or how it is while it is alive; and the windows in place of it.
 
-use super::{AlertRow, SessionSnapshot};
+use crate::records::{AlertRow, SessionSnapshot};
 use compact_str::CompactString;
 use timeline_core::Time;
 use timeline_core::incremental::{Evaluator, Row, SessionView, Window};

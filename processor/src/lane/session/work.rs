@@ -6,8 +6,9 @@
 use super::reading::{open_alerts, reading};
 use super::rules::SessionRules;
 use super::unfinished::{EndReason, StepResult, TimerBudget, UnfinishedStep};
-use super::{AlertRow, SessionOutput, SessionSink, SessionSnapshot, Watcher};
+use super::{SessionOutput, SessionSink, Watcher};
 use crate::lane::slab::SlotContent;
+use crate::records::{AlertRow, SessionSnapshot};
 use compact_str::CompactString;
 use timeline_core::Time;
 use timeline_core::incremental::{EvaluationOutput, Evaluator, PackedEvent, Row};

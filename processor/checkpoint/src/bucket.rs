@@ -99,8 +99,7 @@ impl BucketStore {
     }
 
     /// The whole bucket, for a library that reads and writes objects itself.
-    #[cfg(feature = "lake")]
-    pub(crate) fn objects(&self) -> Arc<dyn ObjectStore> {
+    pub fn objects(&self) -> Arc<dyn ObjectStore> {
         Arc::clone(&self.repeating) as Arc<dyn ObjectStore>
     }
 
