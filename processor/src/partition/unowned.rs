@@ -123,7 +123,7 @@ pub fn at_rest(
         bytes: 0,
         looks: RecordFindings::default(),
         queued_bytes: 0,
-        kept_bytes: 0,
+        keeping_bytes: 0,
         live: 0,
         read_sessions: 0,
         busy_ns: 0,

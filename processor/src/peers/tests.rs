@@ -118,7 +118,7 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> PartitionAnswer {
             losses: vec![("much".into(), "help".into())],
         },
         queued_bytes: 7,
-        kept_bytes: 8,
+        keeping_bytes: 8,
         read_sessions: 12,
         busy_ns: 13,
         drained: true,

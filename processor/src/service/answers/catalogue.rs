@@ -37,6 +37,7 @@ pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
         ("queued_bytes", ColumnKind::Int),
         ("kept_bytes", ColumnKind::Int),
         ("evaluate_seconds", ColumnKind::Float),
+        ("keeping_bytes", ColumnKind::Int),
     ];
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     for (log, answer) in logs.iter().flat_map(|log| log.answers.iter().map(move |answer| (log, answer))) {
@@ -68,8 +69,9 @@ pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
             RowCell::Bool(!log.bound.answers()),
             int(counts.misrouted),
             int(answer.queued_bytes),
-            int(answer.kept_bytes),
+            int(answer.kept_bytes()),
             RowCell::Float(answer.busy_ns as f64 / 1e9),
+            int(answer.keeping_bytes),
         ]);
     }
     table.finish()
