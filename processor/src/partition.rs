@@ -28,6 +28,7 @@ mod beginning;
 mod checkpointing;
 mod committed;
 mod damaged;
+mod ends;
 mod error;
 mod gathered;
 mod growth;

@@ -172,6 +172,10 @@ impl Ingest {
             let far = progress.looked.leaps.said().map(|far| remarks::line(&far.late_notice(name)));
             looks.remarks.extend(far.map(|line| (None, line)));
         }
+        for notice in self.sources.iter().filter_map(|progress| progress.end.notice()) {
+            looks.remarks.push((None, remarks::line(&notice)));
+            looks.losses.push((remarks::line(&notice), notice.code.help().to_owned()));
+        }
         looks.remarks.extend(self.left_out.iter().map(|notice| (None, remarks::line(notice))));
         looks
     }
