@@ -13,7 +13,7 @@
 //! | TL2130 | nothing: sources do not fit together |
 //! | TL2131 | nothing: the event counts, in the partition that it is in |
 //! | TL2140 | nothing: the source stops, for the file is of a kind that is not read |
-//! | TL2141 to TL2148 | nothing: it is said, for the answer is hardly what was meant |
+//! | TL2141 to TL2149 | nothing: it is said, for the answer is hardly what was meant |
 //! | TL2161 | nothing: it is said, for nothing is final before |
 //! | TL2116, TL3116 | nothing: the source stops, for the log is not what it was |
 //! | TL3117 | nothing: the source does not begin, for nobody knows what was read of it |
@@ -151,6 +151,8 @@ codes! {
     WrongUnit = "TL2147", "name the unit of the records in the source's `time` clause, as in `time ts in s`; every length of time is wrong by the same factor";
     /// A file lacks a column that is read and that others of its source have.
     Lacking = "TL2148", "compare its header with that of the others; where the column is new, its events say nothing of it, as is meant";
+    /// No event was read of a file, or of a source.
+    NoEvents = "TL2149", "compare the names of the files, and look whether an export gave nothing; what is wrong with records that do not count is in `dead_letters`";
     /// Records, or values of them, could not be read: they do not count.
     Unread = "TL2151", "`dead_letters` has each with its place and what is wrong; correct the records, or what the program says of them, and read the log again (`serve` with an empty state)";
     /// Events came later than the source waits for: they do not count.

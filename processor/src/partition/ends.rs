@@ -1,14 +1,17 @@
-//! The ends of logs of files: a last line that has no end itself.
+//! The ends of logs of files: a last line that has no end itself, and files that have nothing at all.
 //!
 //! While a file may grow such a line waits, for it may be the beginning of one. Nobody is left to take the log for read then:
 //! after a while it is said, with every answer, and at once by who ends where the files do.
 
+use super::Options;
 use super::ingest::Ingest;
+use crate::file_counts::{self, EmptyFile, FileCounts};
 use crate::remarks;
 use event_feeder::world::Instant;
-use event_feeder::{Notice, UnendedRecord};
+use event_feeder::{Notice, Position, UnendedRecord};
 use std::sync::Arc;
 use std::time::Duration;
+use timeline_core::plan::Plan;
 
 /// How long a line waits for its end before it is spoken of.
 const PATIENCE: Duration = if cfg!(test) { Duration::from_millis(50) } else { Duration::from_secs(3) };
@@ -20,9 +23,19 @@ pub(super) struct SourceEnd {
     waits: Option<(UnendedRecord, Instant)>,
     /// The file and the place of that of which it was said.
     said: Option<(Arc<str>, u64)>,
+    /// What was read of each file.
+    pub(super) files: FileCounts,
+    /// The first file that was not begun before.
+    first: usize,
 }
 
 impl SourceEnd {
+    /// Of a log that is gone on with behind a place.
+    pub(super) fn after(position: Position) -> SourceEnd {
+        let first = usize::try_from(position.file).unwrap_or(usize::MAX);
+        SourceEnd { first: first.saturating_add(usize::from(position.offset > 0)), ..SourceEnd::default() }
+    }
+
     /// Takes note of what waits now.
     pub(super) fn note(&mut self, now: Option<UnendedRecord>) {
         let before = self.waits.take();
@@ -63,10 +76,20 @@ impl Ingest {
         }
     }
 
-    /// Says what of logs is not read that nobody waits for any more.
-    pub(super) fn say_of_ends(&mut self) {
-        for progress in &mut self.sources {
+    /// Says what of logs is not read that nobody waits for any more, and what of them gave no event.
+    pub(super) fn say_of_ends(&mut self, plan: &Plan, options: &Options) {
+        for (number, progress) in self.sources.iter_mut().enumerate() {
             progress.end.say(Duration::ZERO);
+            let files = self.feed.files(number);
+            let own = files.iter().skip(progress.end.first).map(|file| &*file.name);
+            let mut empty = progress.end.files.without_events(own);
+            if files.is_empty() && progress.max_time.is_none() {
+                let name = options.log.origin(&options.part, number);
+                empty.push(EmptyFile { name, records: progress.looked.records() });
+            }
+            if let Some(notice) = file_counts::no_events(&plan.source_at(number).name, &empty) {
+                tracing::warn!("{}", remarks::text(&notice));
+            }
         }
     }
 }

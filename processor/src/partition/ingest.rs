@@ -93,7 +93,7 @@ impl Ingest {
             keeping: Keeping::new(keep, kept, reach.position.of(0), reach.max_time),
             unseen: reach.unseen,
             looked: SourceFindings::default(),
-            end: SourceEnd::default(),
+            end: SourceEnd::after(reach.position),
         });
         Ingest {
             sources: sources.collect(),
@@ -175,7 +175,8 @@ impl Ingest {
 
     /// Takes what a lane thread says of a block that it has decoded.
     pub(super) fn take_decoded(&mut self, plan: &Plan, part: DecodedBlock) {
-        let DecodedBlock { source, records, events, max_time, seen, recycled, took, .. } = part;
+        let DecodedBlock { source, records, events, max_time, seen, recycled, took, origin, .. } = part;
+        self.sources[source].end.files.add(&origin, records, events);
         self.look_at(plan, source, records, events, seen);
         let largest = &mut self.sources[source].max_time;
         *largest = (*largest).max(max_time);

@@ -64,6 +64,11 @@ impl LossesTold {
 }
 
 impl SourceFindings {
+    /// How many records there were.
+    pub(super) fn records(&self) -> u64 {
+        self.records
+    }
+
     fn remarks(&self, plan: &Plan, source: usize) -> Vec<Remark> {
         remarks::of(plan, source, &self.seen, self.records, self.events)
     }

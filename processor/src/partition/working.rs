@@ -61,7 +61,7 @@ impl Partition {
             if self.is_at_end(read)? {
                 self.take_decoded();
                 self.ingest.say_of_first(&self.plan);
-                self.ingest.say_of_ends();
+                self.ingest.say_of_ends(&self.plan, &self.options);
                 return Ok(true);
             }
             self.cut_if_due(&mut last_cut)?;
