@@ -54,7 +54,7 @@ mod zones;
 pub use ask::{ANSWER_TIME, Ask, Asks, NoAnswer, PartitionAnswer, PartitionHandle, PendingAnswer};
 pub(crate) use asked::asked_by;
 pub use error::Error;
-pub use looking::RecordFindings;
+pub use looking::{AnswerLoss, RecordFindings};
 pub use options::{Counts, Options};
 pub use preflight::before;
 pub use recovery::Recovery;

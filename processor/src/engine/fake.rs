@@ -217,7 +217,7 @@ impl Engine for Fake {
             "cirr" => {
                 let all = self.totals();
                 let (rows, extent) = page.cut(&all, all.num_rows());
-                Ok(Listed { rows, extent, positions: self.positions() })
+                Ok(Listed { rows, extent, positions: self.positions(), notes: vec![] })
             }
             _ => Err(EngineError::NotFound(format!("there is no metric `{name}`"))),
         }

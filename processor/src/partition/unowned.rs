@@ -163,6 +163,7 @@ pub fn at_rest(
     answer.results = manifest.files.iter().filter(is_history).cloned().collect();
     answer.damage = Damage::with(state.lost);
     answer.dropped = state.dropped;
+    answer.looks.columns = state.columns;
     for finding in &inspection.damaged {
         if let Some(file) = manifest.files.iter().find(|file| file.name == finding.object) {
             answer.damage.note(&answer.folder, file, &finding.problem);

@@ -6,7 +6,7 @@ use crate::damage::{Damage, GivenUpFile};
 use crate::lane::{AlertRow, LateEvent, LateReason, SessionSnapshot};
 use crate::log_position::LogPosition;
 use crate::outputs::Published;
-use crate::partition::{Counts, PartitionAnswer, RecordFindings};
+use crate::partition::{AnswerLoss, Counts, PartitionAnswer, RecordFindings};
 use crate::results::{DroppedRows, Pending};
 use crate::totals::MetricTotals;
 use crate::watermark::{IdleAdvances, UnreadPrefix};
@@ -115,7 +115,7 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> PartitionAnswer {
         looks: RecordFindings {
             columns: 5,
             remarks: vec![(Some(2), "none of 3 records has it".into()), (None, "nulls".into())],
-            losses: vec![("much".into(), "help".into())],
+            losses: vec![AnswerLoss { column: Some(4), is_of_all: true, message: "much".into(), help: "help".into() }],
         },
         queued_bytes: 7,
         keeping_bytes: 8,

@@ -13,7 +13,7 @@ mod stories;
 
 pub(super) use catalogue::{nodes_of, queries};
 pub(super) use dropped::dropped_rows;
-pub(super) use losses::{losses, waiting};
+pub(super) use losses::{losses, losses_about, waiting};
 pub(super) use mixed::mixed_versions;
 pub(super) use sealed::{SealedPart, SealedRows};
 pub(super) use sessions::{forgotten, known_sessions, known_starts};

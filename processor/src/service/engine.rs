@@ -191,7 +191,12 @@ impl Engine for Service {
                 answers::add_story(&mut all, session);
             }
         }
-        Ok(json!({"key": key, "at_ns": at, "sessions": all, "not_kept_ns": gone, "positions": positions}))
+        let mut told = json!({"key": key, "at_ns": at, "sessions": all, "not_kept_ns": gone, "positions": positions});
+        let notes = answers::losses_about(query, &answers::by_source(&bound, &answers));
+        if !notes.is_empty() {
+            told["notes"] = json!(notes);
+        }
+        Ok(told)
     }
 
     fn outliers(&self, name: &str, page: Page, sync: Option<Duration>) -> Result<Listed, EngineError> {
@@ -203,7 +208,8 @@ impl Engine for Service {
         for log in &logs {
             if let Some((rows, of)) = answers::outliers(log, name, page)? {
                 let extent = PageExtent { offset: page.offset, rows: rows.num_rows(), of };
-                return Ok(Listed { rows, extent, positions });
+                let notes = answers::losses_about(Some(name), &logs);
+                return Ok(Listed { rows, extent, positions, notes });
             }
         }
         Err(self.not_there_yet(name, self.unknown(name)))
