@@ -3,6 +3,7 @@
 use super::cluster::Cluster;
 use super::work::Bound;
 use super::{Service, answers, as_of, bounds, changes, replaying};
+use crate::checkpoint::{self, SilentStore};
 use crate::engine::{
     AnswerBasis, AnswerNote, Engine, EngineError, IsWanted, Listed, MetricAt, Page, PageExtent, PositionOf, Snapshot,
     TableData, TableScan,
@@ -41,6 +42,7 @@ impl Engine for Service {
             "tables": self.table_names(),
             "partitions": partitions,
             "history": self.options.history.as_ref().map(|history| history.status()),
+            "silent_stores": silent_stores(),
             "resident_bytes": memory::resident(),
             "programs": self.programs_version(),
             "catching_up": catching_up,
@@ -217,7 +219,11 @@ impl Engine for Service {
 
     fn queries(&self) -> Result<RecordBatch, EngineError> {
         // What runs is known though a partition does not answer; what there is to say of its records is not.
-        let answers = self.ask(&Ask::Status.into(), None).unwrap_or_default();
+        // Partitions that wait for a store would be waited for.
+        let answers = match checkpoint::silent_stores().is_empty() {
+            true => self.ask(&Ask::Status.into(), None).unwrap_or_default(),
+            false => vec![],
+        };
         Ok(answers::queries(&self.lock().bound, &answers))
     }
 
@@ -243,6 +249,12 @@ impl Engine for Service {
     fn programs_version(&self) -> u64 {
         self.lock().programs.version
     }
+}
+
+/// The stores that give no answer, as a status tells them.
+fn silent_stores() -> Vec<Json> {
+    let of = |SilentStore { place, since, error }| json!({"place": place, "since_ns": since, "error": error});
+    checkpoint::silent_stores().into_iter().map(of).collect()
 }
 
 impl Service {
