@@ -507,12 +507,12 @@ fn every_answer_says_what_spoils_it() {
     let column = "[TL2141] s: none of 12 records has the column `x`";
     for (ask, has_column) in [
         (&["query", "SELECT * FROM m"][..], 0),
-        (&["query", "SELECT * FROM n"], 1),
-        (&["query", "SELECT * FROM finals"], 1),
-        (&["query", "SELECT * FROM finals WHERE metric = 'm'"], 0),
-        (&["outliers", "m"], 0),
-        (&["session", "a"], 1),
-        (&["session", "a", "--query", "m"], 0),
+        (&["query", "SELECT * FROM n"][..], 1),
+        (&["query", "SELECT * FROM finals"][..], 1),
+        (&["query", "SELECT * FROM finals WHERE metric = 'm'"][..], 0),
+        (&["outliers", "m"][..], 0),
+        (&["session", "a"][..], 1),
+        (&["session", "a", "--query", "m"][..], 0),
     ] {
         let run = sandbox.run(&[ask, &["--sync", "--server", &processor.url]].concat());
         assert_eq!(run.code, 0, "{ask:?}: {}", run.stderr);
