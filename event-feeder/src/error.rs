@@ -41,7 +41,9 @@ pub enum Error {
         read: u64,
     },
     /// The last line of a file, which was read as it stood, is not the record that it was.
-    #[error("{file}: what was read up to byte {read} was a whole record without a line feed, and other bytes follow on its line")]
+    #[error(
+        "{file}: what was read up to byte {read} was a whole record without a line feed, and other bytes follow on its line"
+    )]
     WentOn {
         /// The file's name.
         file: String,
