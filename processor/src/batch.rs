@@ -3,6 +3,7 @@
 //! It is the engine itself, not another implementation: the same lanes as in the durable processor, read once at the horizon.
 
 use crate::feed::{Feed, FeedItem};
+use crate::file_counts::{EmptyFile, FileCounts};
 use crate::lane::image::{self, ImageError};
 use crate::lane::{Lane, Recorder, SessionOutput, SessionSink, Watcher};
 use crate::pipeline::{DecodedBlock, LaneLost, Pipeline, SourceStart};
@@ -10,6 +11,7 @@ use crate::records::{AlertRow, LateEvent, RecordedSpan, SessionSnapshot};
 use crate::remarks;
 use crate::time_jumps::{TimeJump, TimeJumpEffect, TimeJumps};
 use crate::totals::{MetricTotals, SessionFold};
+use event_feeder::file::FileTable;
 use event_feeder::world;
 use event_feeder::{DeadLetter, Notice, Position, RecordCode, RecordTraits, Source};
 use std::collections::BTreeMap;
@@ -74,6 +76,9 @@ pub struct SourceSummary {
     pub events: u64,
     /// What they have.
     pub seen: RecordTraits,
+    /// The files of which no event was read; of a log that is no files the log itself.
+    pub empty: Vec<EmptyFile>,
+    files: FileCounts,
     /// Of each block where it begins, its least and its largest time.
     blocks: Vec<(Position, Time, Time)>,
     leaps: TimeJumps,
@@ -83,9 +88,18 @@ impl SourceSummary {
     fn add(&mut self, decoded: &DecodedBlock) {
         self.records += decoded.records;
         self.events += decoded.events;
+        self.files.add(&decoded.origin, decoded.records, decoded.events);
         self.seen.add(decoded.seen.clone());
         let times = decoded.seen.least.zip(decoded.max_time);
         self.blocks.extend(times.map(|(least, largest)| (decoded.start, least, largest)));
+    }
+
+    /// Takes note of which files of its log gave nothing.
+    fn look_at_files(&mut self, files: &FileTable) {
+        self.empty = self.files.without_events(files.iter().map(|file| &*file.name));
+        if files.is_empty() && self.events == 0 {
+            self.empty.push(EmptyFile { name: "standard input".to_owned(), records: self.records });
+        }
     }
 
     /// The events because of which others are late, for they are far ahead of all before them.
@@ -262,6 +276,9 @@ fn run<W: Watcher + Send + 'static>(
     })?;
     take_decoded(&pipeline, &mut feed, &mut evaluation, &mut begun, dead_max);
     evaluation.notices.extend(feed.notices());
+    for (number, looked) in evaluation.sources.iter_mut().enumerate() {
+        looked.look_at_files(feed.files(number));
+    }
     let max_time = begun.iter().filter_map(|begun| begun.max_time).max();
     evaluation.horizon = options.until.or(max_time).filter(|_| max_time.is_some());
     evaluation.totals.set_horizon(evaluation.horizon, evaluation.horizon.unwrap_or(Time::MIN));

@@ -53,6 +53,7 @@ mod connection;
 pub mod damage;
 pub mod engine;
 pub mod feed;
+pub mod file_counts;
 #[cfg(feature = "flight")]
 pub mod flight;
 pub mod history;

@@ -57,6 +57,8 @@ pub struct DecodedBlock {
     pub source: usize,
     /// Where it begins.
     pub start: Position,
+    /// Name of the file, stream or topic that it is of.
+    pub origin: Arc<str>,
     /// Records in it.
     pub records: u64,
     /// Usable events in it.

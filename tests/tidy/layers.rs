@@ -44,6 +44,7 @@ const LAYERS: &[Layer] = &[
             "as_of",
             "spans",
             "story",
+            "file_counts",
             "batch",
         ],
     },

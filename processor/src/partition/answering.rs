@@ -317,7 +317,7 @@ impl Partition {
             bytes,
             looks: self.looks(),
             queued_bytes: ingest.feed.queued_bytes(),
-            kept_bytes: (ingest.fresh_bytes() + writing) as u64,
+            keeping_bytes: (ingest.fresh_bytes() + writing) as u64,
             live,
             read_sessions: sum(|size| size.read),
             drained: ingest.is_drained(),

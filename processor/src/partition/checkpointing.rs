@@ -166,6 +166,7 @@ impl Partition {
             zones: zones::of(&self.plan, max_time),
             tables: asked::of(&self.plan),
             lost: self.committed.damage.lost.clone(),
+            columns: self.ingest.columns_seen(),
             dropped: self.committed.dropped.clone(),
         }
     }

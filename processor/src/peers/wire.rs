@@ -70,7 +70,7 @@ struct AnswerHeader {
     #[serde(default)]
     queued_bytes: u64,
     #[serde(default)]
-    kept_bytes: u64,
+    keeping_bytes: u64,
     #[serde(default)]
     read_sessions: u64,
     #[serde(default)]
@@ -217,7 +217,7 @@ fn image(answer: &PartitionAnswer) -> Result<AnswerImage, WireError> {
         bytes: answer.bytes,
         looks: answer.looks.clone(),
         queued_bytes: answer.queued_bytes,
-        kept_bytes: answer.kept_bytes,
+        keeping_bytes: answer.keeping_bytes,
         read_sessions: answer.read_sessions,
         busy_ns: answer.busy_ns,
         drained: answer.drained,
@@ -318,7 +318,7 @@ fn answer(
         bytes: facts.bytes,
         looks: facts.looks,
         queued_bytes: facts.queued_bytes,
-        kept_bytes: facts.kept_bytes,
+        keeping_bytes: facts.keeping_bytes,
         read_sessions: facts.read_sessions,
         busy_ns: facts.busy_ns,
         drained: facts.drained,

@@ -204,6 +204,7 @@ impl<W: Watcher> LaneThread<W> {
         let decoded = DecodedBlock {
             source,
             start: batch.start,
+            origin: Arc::clone(&batch.origin),
             records: batch.records,
             events: batch.events.len() as u64,
             misrouted: batch.misrouted,

@@ -13,7 +13,7 @@ mod stories;
 
 pub(super) use catalogue::{nodes_of, queries};
 pub(super) use dropped::dropped_rows;
-pub(super) use losses::{losses, waiting};
+pub(super) use losses::{losses, losses_about, waiting};
 pub(super) use mixed::mixed_versions;
 pub(super) use sealed::{SealedPart, SealedRows};
 pub(super) use sessions::{forgotten, known_sessions, known_starts};
@@ -195,7 +195,8 @@ pub(super) fn status(answer: &PartitionAnswer) -> Json {
         "forgotten_values": counts.forgotten,
         "state_bytes": answer.bytes,
         "queued_bytes": answer.queued_bytes,
-        "kept_bytes": answer.kept_bytes,
+        "keeping_bytes": answer.keeping_bytes,
+        "kept_bytes": answer.kept_bytes(),
         "read_sessions": answer.read_sessions,
         "evaluate_seconds": answer.busy_ns as f64 / 1e9,
         "lag_bytes": lag,

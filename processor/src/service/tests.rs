@@ -2,6 +2,7 @@
 
 mod damage;
 mod joined;
+mod keeping;
 
 use super::{Claims, Options, Service, writer_name};
 use crate::checkpoint::{Checkpoints, Commit, LocalStore, TakeFrom, WriterIdentity};
