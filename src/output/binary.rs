@@ -10,7 +10,7 @@ use arrow::ipc::writer::StreamWriter;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
-use processor::rows::format::{is_time, nanoseconds_name};
+use processor::rows::format::{distinct, is_time, nanoseconds_name};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -33,7 +33,12 @@ pub(super) fn parquet<W: Write + Send>(
     batches: impl Iterator<Item = Result<RecordBatch>>,
     out: W,
 ) -> Result<()> {
-    let wide = Widened::new(schema);
+    let mut wide = Widened::new(schema);
+    // Readers of files go by names.
+    let names: Vec<String> = wide.schema.fields().iter().map(|field| field.name().clone()).collect();
+    let fields = wide.schema.fields().iter().zip(distinct(&names));
+    wide.schema =
+        Arc::new(Schema::new(fields.map(|(field, name)| field.as_ref().clone().with_name(name)).collect::<Vec<_>>()));
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
     let mut writer = ArrowWriter::try_new(out, wide.schema.clone(), Some(properties))?;
     for batch in batches {

@@ -59,6 +59,41 @@ fn jsonl_writes_times_twice() {
 }
 
 #[test]
+fn columns_of_one_name_are_all_there() {
+    let named = |name: &str| Field::new(name, DataType::Int64, true);
+    let fields = vec![named("n"), named("n"), named("n_2"), named("n")];
+    let ints = |x: i64| -> ArrayRef { Arc::new(Int64Array::from(vec![x])) };
+    let schema = Arc::new(arrow::datatypes::Schema::new(fields));
+    let twice = RecordBatch::try_new(schema, vec![ints(1), ints(2), ints(3), ints(4)]).unwrap();
+    check(OutputFormat::Jsonl, std::slice::from_ref(&twice), false, "{\"n\":1,\"n_3\":2,\"n_2\":3,\"n_4\":4}\n");
+    check(OutputFormat::Csv, std::slice::from_ref(&twice), false, "n,n,n_2,n\n1,2,3,4\n");
+    let start =
+        Field::new("start", DataType::Timestamp(arrow::datatypes::TimeUnit::Nanosecond, Some("UTC".into())), true);
+    let schema = Arc::new(arrow::datatypes::Schema::new(vec![start.clone(), start]));
+    let times = RecordBatch::try_new(schema, vec![times(vec![Some(0)]), times(vec![Some(1)])]).unwrap();
+    check(
+        OutputFormat::Jsonl,
+        &[times],
+        false,
+        "{\"start\":\"1970-01-01T00:00:00.000000000Z\",\"start_ns\":0,\"start_2\":\"1970-01-01T00:00:00.000000001Z\",\"start_ns_2\":1}\n",
+    );
+}
+
+#[test]
+fn instants_of_any_unit_are_written_alike() {
+    let milliseconds: ArrayRef =
+        Arc::new(arrow::array::TimestampMillisecondArray::from(vec![1500]).with_timezone("UTC"));
+    let seconds: ArrayRef = Arc::new(arrow::array::TimestampSecondArray::from(vec![-1]));
+    let far: ArrayRef = Arc::new(arrow::array::TimestampSecondArray::from(vec![253_402_300_799]));
+    check(
+        OutputFormat::Csv,
+        &[batch(vec![("ms", milliseconds), ("s", seconds), ("far", far)])],
+        false,
+        "ms,s,far\n1970-01-01T00:00:01.500000000Z,1969-12-31T23:59:59.000000000Z,9999-12-31T23:59:59\n",
+    );
+}
+
+#[test]
 fn json_is_one_array_whatever_the_batches() {
     let one = batch(vec![("a", texts(vec![Some("x")]))]);
     check(OutputFormat::Json, &[one.clone(), one.clone()], false, "[\n{\"a\":\"x\"},\n{\"a\":\"x\"}\n]\n");
@@ -129,19 +164,22 @@ fn decimals_are_plain_digits() {
 
 #[test]
 fn floats_read_back_and_stay_json() {
-    let values = vec![1.0, 0.1, -0.0, 1e300, 1e-7, 5e-324, 1e15, f64::NAN, f64::INFINITY];
+    let values = vec![1.0, 0.1, -0.0, 1e300, 1e-7, 5e-324, 1e15, f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
     let rows = batch(vec![("v", Arc::new(Float64Array::from(values.clone())))]);
     check(
         OutputFormat::Csv,
         std::slice::from_ref(&rows),
         false,
-        "v\n1\n0.1\n-0\n1e300\n1e-7\n5e-324\n1000000000000000\nNaN\ninf\n",
+        "v\n1\n0.1\n-0\n1e300\n1e-7\n5e-324\n1000000000000000\nNaN\ninf\n-inf\n",
     );
     let json = bytes(OutputFormat::Json, &[rows], false);
     let parsed: Vec<serde_json::Value> = serde_json::from_slice(&json).unwrap();
     for (row, value) in parsed.iter().zip(values) {
         assert_eq!(row["v"].as_f64(), value.is_finite().then_some(value));
     }
+    // A null would be no value.
+    let texts: Vec<_> = parsed.iter().filter_map(|row| row["v"].as_str()).collect();
+    assert_eq!(texts, ["NaN", "Infinity", "-Infinity"]);
 }
 
 #[test]

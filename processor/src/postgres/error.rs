@@ -75,6 +75,8 @@ fn state(error: &EngineError, text: &str) -> &'static str {
                 "42601"
             } else if is(&["there is no column"]) {
                 "42703"
+            } else if is(&["is a text, and"]) {
+                "42804"
             } else if is(&["Ambiguous", "ambiguous"]) {
                 "42702"
             } else if is(&["Invalid function", "No function matches", "does not support"]) {
@@ -137,5 +139,10 @@ mod tests {
         assert_eq!(PostgresError::of(&refused, "INSERT").message, "[TL3008] `INSERT` is refused");
         assert_eq!(of(EngineError::NotFound("there is no table `f`; did you mean".into()), sql).2, Some(29));
         assert_eq!(of(EngineError::NotFound("there is no table `nals`".into()), sql).2, None);
+        let mixed =
+            EngineError::invalid("`a` is a text, and `b` is a number (bigint), and the two are joined; write CAST");
+        assert_eq!(of(mixed, sql).0, "42804");
+        let cast = EngineError::invalid("Cast error: Cannot cast string 's0' to value of Int64 type");
+        assert_eq!(of(cast, sql).0, "22P02");
     }
 }

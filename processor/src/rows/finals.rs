@@ -6,9 +6,9 @@ use super::{
 use crate::records::SessionSnapshot;
 use crate::totals::Amount;
 use arrow::array::RecordBatch;
-use timeline_core::incremental::Share;
+use timeline_core::incremental::{Share, TimelineValue};
 use timeline_core::plan::{self, Metric, Plan, RatioUnit, Unit};
-use timeline_core::{Type, Value};
+use timeline_core::{Linear, Time, Type, Value};
 
 /// One metric's value for one session, with its dimensions.
 #[derive(Clone, Debug)]
@@ -82,7 +82,7 @@ fn values(plan: &Plan, row: &FinalRow<'_>) -> Vec<Option<Value>> {
     row.share.dimensions.iter().chain(row.session.beside(plan, row.metric)).cloned().collect()
 }
 
-/// Which of the four columns of a value a metric's own are in, by their places.
+/// Which of the four columns of a value a metric's own are in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum ValueColumn {
     /// `value`.
@@ -93,6 +93,48 @@ pub enum ValueColumn {
     Text,
     /// `value_bool`.
     Bool,
+    /// `value_text`, as RFC 3339; an instant in the metric's own table.
+    Instant,
+}
+
+impl ValueColumn {
+    /// The column of `finals` that has the values.
+    pub(crate) fn of_finals(self) -> &'static str {
+        match self {
+            ValueColumn::Float => "value",
+            ValueColumn::Exact => "value_exact",
+            ValueColumn::Text | ValueColumn::Instant => "value_text",
+            ValueColumn::Bool => "value_bool",
+        }
+    }
+
+    /// Their type in the metric's own table.
+    fn kind(self) -> ColumnKind {
+        match self {
+            ValueColumn::Float => ColumnKind::Float,
+            ValueColumn::Exact => ColumnKind::Decimal,
+            ValueColumn::Text => ColumnKind::Text,
+            ValueColumn::Bool => ColumnKind::Bool,
+            ValueColumn::Instant => ColumnKind::Time,
+        }
+    }
+
+    /// A reading in that type.
+    fn cell(self, reading: &TimelineValue, kind: plan::TimelineKind) -> RowCell {
+        let [float, exact, text, bool] = value_cells(&Amount::of(reading, kind));
+        match self {
+            ValueColumn::Float => float,
+            ValueColumn::Exact => exact,
+            ValueColumn::Text => text,
+            ValueColumn::Bool => bool,
+            ValueColumn::Instant => match reading {
+                TimelineValue::Number(Linear::Exact { value, .. }) => {
+                    RowCell::Time((*value).clamp(i128::from(Time::MIN), i128::from(Time::MAX)) as Time)
+                }
+                _ => RowCell::Null,
+            },
+        }
+    }
 }
 
 /// The column that all values of a metric are in.
@@ -102,7 +144,8 @@ pub fn value_column(plan: &Plan, metric: usize) -> ValueColumn {
             ValueColumn::Float
         }
         plan::TimelineKind::Ratio(unit) if unit != RatioUnit::Duration => ValueColumn::Float,
-        plan::TimelineKind::State(Type::String) | plan::TimelineKind::Number(Unit::Instant) => ValueColumn::Text,
+        plan::TimelineKind::State(Type::String) => ValueColumn::Text,
+        plan::TimelineKind::Number(Unit::Instant) => ValueColumn::Instant,
         plan::TimelineKind::State(Type::Bool) => ValueColumn::Bool,
         plan::TimelineKind::Number(_)
         | plan::TimelineKind::Ratio(_)
@@ -115,17 +158,16 @@ pub fn value_column(plan: &Plan, metric: usize) -> ValueColumn {
 pub fn metric_view(plan: &Plan, metric: usize, sessions: &[SessionSnapshot]) -> RecordBatch {
     let own = &plan.metrics[metric];
     let kind = plan.node(own.root).kind;
-    let place = value_column(plan, metric) as usize;
+    let column = value_column(plan, metric);
     let named = own_names(own);
     let names = named.iter().map(|name| (dimension_column(name), ColumnKind::Text));
     let columns = std::iter::once(("session".to_owned(), ColumnKind::Text)).chain(names);
-    let value = ("value".to_owned(), value_columns("value")[place].1);
+    let value = ("value".to_owned(), column.kind());
     let mut table = TableBuilder::new(columns.chain([value]).chain(ends()));
     for row in of_metric(metric, &ordered(sessions)) {
-        let mut value = value_cells(&Amount::of(&row.share.reading, kind));
         table.text(&row.session.key);
         push_dimensions(&mut table, &named, &named, &values(plan, &row));
-        table.cell(std::mem::replace(&mut value[place], RowCell::Null));
+        table.cell(column.cell(&row.share.reading, kind));
         end_cells(row.session).into_iter().for_each(|cell| table.cell(cell));
     }
     table.finish()

@@ -9,6 +9,6 @@ mod csv;
 mod json;
 
 pub use cell::{CellRef, cell};
-pub use columns::{ShownColumn, columns, is_time, nanoseconds_name};
+pub use columns::{ShownColumn, columns, distinct, is_time, nanoseconds_name};
 pub use csv::CsvRows;
 pub use json::{JsonRows, json, plain};

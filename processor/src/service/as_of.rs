@@ -163,15 +163,10 @@ fn of_history(
     };
     let own: BooleanArray = (0..batch.num_rows()).map(|i| Some(is_own(i))).collect();
     let rows = filter_record_batch(batch, &own).map_err(internal)?;
-    let of = |column: &str| match (column, value) {
-        ("value", ValueColumn::Exact) => "value_exact".to_owned(),
-        ("value", ValueColumn::Text) => "value_text".to_owned(),
-        ("value", ValueColumn::Bool) => "value_bool".to_owned(),
-        (other, _) => other.to_owned(),
-    };
     let column = |field: &Arc<arrow::datatypes::Field>| {
-        let own = rows.column_by_name(&of(field.name()));
-        // What stands beside rows is a text in files.
+        let name = if field.name() == "value" { value.of_finals() } else { field.name().as_str() };
+        let own = rows.column_by_name(name);
+        // What stands beside rows is a text in files, and so is an instant.
         own.map_or_else(|| Ok(new_null_array(field.data_type(), rows.num_rows())), |own| cast(own, field.data_type()))
     };
     let columns = schema.fields().iter().map(column).collect::<Result<_, _>>().map_err(internal)?;

@@ -1,16 +1,24 @@
 //! Errors of the library, said as the asker can use them: what is wrong, without the library's names and traces.
+//!
+//! **Invariant:** what cannot be read is history only where a file is at fault. A condition of a question is tested while
+//! files are read, and its own error (a text that is no number, a division by zero) comes out of the reader of files.
 
 use super::code::QueryCode;
+use super::named_twice::advice;
 use crate::engine::EngineError;
 use arrow::error::ArrowError;
 use datafusion::common::utils::datafusion_strsim::levenshtein;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
+use datafusion::parquet::errors::ParquetError;
+use std::error::Error;
 
 /// The error at the root of `error`.
 pub(super) fn cleaned(error: DataFusionError) -> EngineError {
     match error.find_root() {
-        DataFusionError::Plan(message) | DataFusionError::Execution(message) => EngineError::invalid(told(message)),
+        DataFusionError::Plan(message) | DataFusionError::Execution(message) => {
+            EngineError::invalid(advice(message).unwrap_or_else(|| told(message)))
+        }
         DataFusionError::SQL(error, _) => {
             let text = error.to_string();
             if text.contains("recursion limit") {
@@ -26,9 +34,10 @@ pub(super) fn cleaned(error: DataFusionError) -> EngineError {
             let most = super::MEMORY_BYTES_MAX >> 20;
             QueryCode::Memory.error(format!("the question needs more memory than one may have ({most} MiB)"))
         }
-        DataFusionError::ObjectStore(_) | DataFusionError::ParquetError(_) | DataFusionError::IoError(_) => {
-            EngineError::Unavailable(format!("history cannot be read: {}", told(&error.find_root().to_string())))
+        root @ (DataFusionError::ObjectStore(_) | DataFusionError::ParquetError(_) | DataFusionError::IoError(_)) => {
+            of_files(root)
         }
+        DataFusionError::External(inner) if is_of_files(&**inner) => of_files(&**inner),
         other => QueryCode::Failed.error(told(&other.to_string())),
     }
 }
@@ -61,6 +70,9 @@ fn of_schema(error: &SchemaError) -> String {
             };
             format!("there is no column `{}`{there}", field.flat_name())
         }
+        SchemaError::DuplicateUnqualifiedField { name } => format!(
+            "two expressions are both called `{name}`, for a CAST is no part of a name; calculate one of them in a subquery"
+        ),
         other => told(&other.to_string()),
     }
 }
@@ -82,11 +94,66 @@ fn totals(function: &str, value: &Column) -> String {
 
 fn of_arrow(error: &ArrowError) -> EngineError {
     match error {
-        ArrowError::IoError(message, _) | ArrowError::ParquetError(message) => {
-            EngineError::Unavailable(format!("history cannot be read: {}", told(message)))
-        }
+        ArrowError::IoError(..) | ArrowError::ParquetError(_) => of_files(error),
+        ArrowError::ExternalError(inner) if is_of_files(&**inner) => of_files(error),
         ArrowError::MemoryError(message) => EngineError::Unavailable(told(message)),
         other => EngineError::invalid(told(&other.to_string())),
+    }
+}
+
+/// What stands before the error of a condition that the reader of files tested.
+const IN_A_CONDITION: &str = "Error evaluating filter predicate: ";
+
+/// An error that came out of the reader of files: the question's, if one of its conditions failed, else history's.
+fn of_files(error: &(dyn Error + 'static)) -> EngineError {
+    let text = error.to_string();
+    if let Some((_, condition)) = text.split_once(IN_A_CONDITION) {
+        return EngineError::invalid(told(&of_debug(condition)));
+    }
+    let calculated = causes(error).filter_map(|cause| cause.downcast_ref::<ArrowError>()).find(|error| {
+        matches!(error, ArrowError::CastError(_) | ArrowError::DivideByZero | ArrowError::ArithmeticOverflow(_))
+    });
+    match calculated {
+        Some(error) => EngineError::invalid(told(&error.to_string())),
+        None => EngineError::Unavailable(format!("history cannot be read: {}", told(&text))),
+    }
+}
+
+/// Whether a file is what an error of no kind of its own is about.
+fn is_of_files(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| cause.is::<ParquetError>() || cause.is::<std::io::Error>())
+}
+
+/// An error and what it comes from.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source())
+}
+
+/// The message in an error of the library's that is written as its programmers see it, which is all that the reader of
+/// files leaves of it: `ArrowError(CastError("Cannot cast ..."), Some(""))`.
+fn of_debug(text: &str) -> String {
+    let (head, rest) = text.split_once('"').unwrap_or((text, ""));
+    if head.contains("DivideByZero") {
+        return ArrowError::DivideByZero.to_string();
+    }
+    let mut message = String::new();
+    let mut chars = rest.chars();
+    while let Some(next) = chars.next() {
+        match next {
+            '"' => break,
+            '\\' => match chars.next() {
+                Some('n') => message.push('\n'),
+                Some(escaped) => message.push(escaped),
+                None => break,
+            },
+            plain => message.push(plain),
+        }
+    }
+    let message = if message.is_empty() { text.to_owned() } else { message };
+    match head {
+        head if head.ends_with("CastError(") => ArrowError::CastError(message).to_string(),
+        head if head.ends_with("ArithmeticOverflow(") => ArrowError::ArithmeticOverflow(message).to_string(),
+        _ => message,
     }
 }
 
@@ -98,4 +165,50 @@ fn told(message: &str) -> String {
         .iter()
         .fold(message, |message, heading| message.strip_prefix(heading).unwrap_or(message));
     message.trim().trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cleaned;
+    use arrow::error::ArrowError;
+    use datafusion::error::DataFusionError;
+    use datafusion::parquet::errors::ParquetError;
+
+    fn read(error: ArrowError) -> DataFusionError {
+        DataFusionError::from(ParquetError::from(error))
+    }
+
+    #[test]
+    fn only_a_file_is_history_that_cannot_be_read() {
+        let cast = || ArrowError::CastError("Cannot cast string 's\"0' to value of Int64 type".into());
+        let filtered = |error: DataFusionError| {
+            read(ArrowError::ComputeError(format!("Error evaluating filter predicate: {error:?}")))
+        };
+        let said = "Cast error: Cannot cast string 's\"0' to value of Int64 type";
+        let question = [
+            (read(cast()), said),
+            (filtered(cast().into()), said),
+            (filtered(ArrowError::DivideByZero.into()), "Divide by zero error"),
+            (filtered(DataFusionError::Execution("a whole number is beyond 64 bits".into())), "beyond 64 bits"),
+            (DataFusionError::from(ArrowError::from(ParquetError::from(cast()))), "history cannot be read"),
+        ];
+        for (error, expected) in question {
+            let shown = error.to_string();
+            let told = cleaned(error);
+            assert_eq!(told.code() == "unavailable", expected == "history cannot be read", "{shown}: {told}");
+            assert!(told.to_string().contains(expected), "{shown}: {told}");
+        }
+        let broken = || std::io::Error::other("the disk is gone");
+        for error in [
+            DataFusionError::from(ParquetError::General("the footer is broken".into())),
+            DataFusionError::from(ParquetError::from(broken())),
+            DataFusionError::from(ArrowError::from(broken())),
+            DataFusionError::External(Box::new(ParquetError::EOF("cut short".into()))),
+            DataFusionError::from(broken()),
+        ] {
+            let told = cleaned(error);
+            assert_eq!(told.code(), "unavailable", "{told}");
+            assert!(told.to_string().contains("history cannot be read"), "{told}");
+        }
+    }
 }

@@ -25,6 +25,8 @@ mod bounds;
 #[cfg(feature = "sql")]
 mod catalog;
 #[cfg(feature = "sql")]
+mod checked_sum;
+#[cfg(feature = "sql")]
 mod child;
 mod code;
 #[cfg(feature = "sql")]
@@ -34,11 +36,17 @@ mod here;
 #[cfg(feature = "sql")]
 mod holding;
 #[cfg(feature = "sql")]
+mod instants;
+#[cfg(feature = "sql")]
 mod late;
 #[cfg(not(feature = "sql"))]
 mod lean;
 #[cfg(feature = "sql")]
 mod lists;
+#[cfg(feature = "sql")]
+mod mixed;
+#[cfg(feature = "sql")]
+mod named_twice;
 #[cfg(feature = "sql")]
 mod parameters;
 #[cfg(feature = "sql")]
@@ -55,6 +63,8 @@ mod statement;
 mod stretches;
 #[cfg(feature = "sql")]
 mod tables;
+#[cfg(feature = "sql")]
+mod to_char;
 mod traced_rows;
 #[cfg(feature = "sql")]
 pub(crate) mod types;

@@ -233,6 +233,10 @@ impl Visitor for Clauses {
                 let instead = "texts are compared by their bytes, as \"C\" does";
                 unless(!is_bytewise(collation), &format!("COLLATE {collation}"), instead)
             }
+            // The library looks for the pattern anywhere in a text, and takes `%` and `_` for themselves.
+            Expr::SimilarTo { .. } => {
+                ControlFlow::Break(refused("SIMILAR TO", "write `~ '^(...)$'`, with `.*` for `%` and `.` for `_`"))
+            }
             Expr::Cast { data_type, .. } => of_length(data_type),
             Expr::TypedString(typed) => match &typed.data_type {
                 DataType::Varchar(Some(_)) => ControlFlow::Break(refused("VARCHAR(n) '...'", "write the text itself")),

@@ -133,6 +133,8 @@ fn seen(field: &Field, layout: Layout, view: Option<&OutputView>) -> Expr {
         }
         (ValueColumn::Exact, Layout::Exact | Layout::Table) => column("value_exact"),
         (ValueColumn::Text, _) => column("value_text"),
+        // As for what stands beside rows: texts of other metrics may be no instants.
+        (ValueColumn::Instant, _) => try_cast(column("value_text"), field.data_type().clone()),
         (ValueColumn::Bool, _) => column("value_bool"),
     };
     expr.alias(field.name())

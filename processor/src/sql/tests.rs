@@ -428,6 +428,176 @@ fn tools_learn_what_the_tables_are() {
     assert_eq!(described, ["session|text|YES|The key of the session.", "alert|text|YES|The name of the alert."]);
 }
 
+/// The names of an answer's columns, and its first row.
+#[track_caller]
+fn named(sql: &str) -> (Vec<String>, String) {
+    let (batches, _) = ask(Arc::default(), sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
+    let names = batches[0].schema().fields().iter().map(|field| field.name().clone()).collect();
+    (names, rows(&Arc::default(), sql).remove(0))
+}
+
+#[test]
+fn a_column_may_be_asked_for_twice() {
+    for (sql, names, row) in [
+        ("SELECT count(*), count(*) FROM finals", "count(*) count(*)", "2|2"),
+        ("SELECT COUNT(*), count(*), count(1) FROM finals", "count(*) count(*) count(Int64(1))", "2|2|2"),
+        ("SELECT 1, 1, 1", "Int64(1) Int64(1) Int64(1)", "1|1|1"),
+        ("SELECT session, session FROM finals ORDER BY session DESC", "session session", "s2|s2"),
+        ("SELECT DISTINCT session, session FROM finals ORDER BY session LIMIT 1", "session session", "s1|s1"),
+        ("SELECT finals.session, value, session FROM finals ORDER BY 3", "session value session", "s1|12.0|s1"),
+        ("SELECT value, session AS value FROM finals ORDER BY value", "value value", "5.0|s2"),
+        ("SELECT max(value) AS m, min(value) AS m FROM finals ORDER BY m", "m m", "12.0|5.0"),
+        (
+            "SELECT session, * EXCLUDE (metric, start, start_ns, end, deviceType, value_exact, closed) FROM finals ORDER BY value",
+            "session session value",
+            "s2|s2|5.0",
+        ),
+        (
+            "SELECT * EXCLUDE (metric, start, start_ns, end, deviceType, value_exact, closed), session FROM finals ORDER BY value",
+            "session value session",
+            "s2|5.0|s2",
+        ),
+        (
+            "SELECT session, session, count(*) FROM finals GROUP BY 1, 2 HAVING count(*) > 0 ORDER BY 2",
+            "session session count(*)",
+            "s1|s1|1",
+        ),
+        ("SELECT 1 AS a, 2 AS a UNION ALL SELECT 3, 3 ORDER BY a", "a a", "1|2"),
+        ("SELECT row_number() OVER (ORDER BY value) AS n, value AS n FROM finals ORDER BY 1 LIMIT 1", "n n", "1|5.0"),
+        (
+            "SELECT start, CAST(start AS DATE) FROM finals WHERE session = 's1'",
+            "start finals.start",
+            "2023-11-14T22:13:20Z|2023-11-14",
+        ),
+    ] {
+        let (found, first) = named(sql);
+        assert_eq!((found.join(" ").as_str(), first.as_str()), (names, row), "{sql}");
+    }
+    // Joins gave two columns of one name before.
+    assert_eq!(
+        named("SELECT a.session, b.session FROM finals a JOIN finals b USING (value) ORDER BY 1").0,
+        ["session"; 2]
+    );
+    for sql in
+        ["SELECT * FROM (SELECT 1, 1) t", "WITH t AS (SELECT session, session FROM finals) SELECT count(*) FROM t"]
+    {
+        check_refused(sql, "columns 1 and 2 of a SELECT list have one name; give one of them another with AS");
+    }
+    check_refused("SELECT *, * FROM finals", "of a SELECT list have one name");
+    check_refused("SELECT (SELECT 1 FROM (SELECT 2, 2) t), 3, 4", "columns 1 and 2 of a SELECT list have one name");
+}
+
+#[test]
+fn instants_are_texts_of_one_length() {
+    check(
+        "SELECT max(start::text), min(CAST(start AS VARCHAR)) FROM finals",
+        &["2023-11-14T22:13:20.000000001Z|2023-11-14T22:13:20.000000000Z"],
+    );
+    check("SELECT start || '' FROM finals ORDER BY 1 DESC LIMIT 1", &["2023-11-14T22:13:20.000000001Z"]);
+    check("SELECT concat(session, ' ', start) FROM finals WHERE closed", &["s1 2023-11-14T22:13:20.000000000Z"]);
+    check(
+        "SELECT (start AT TIME ZONE 'Europe/Berlin')::text, CAST(TIMESTAMP '2024-01-01 00:00:00.5' AS VARCHAR), \
+         TRY_CAST(to_timestamp_millis(1500) AS VARCHAR) FROM finals WHERE closed",
+        &["2023-11-14T23:13:20.000000000+01:00|2024-01-01T00:00:00.500000000|1970-01-01T00:00:01.500000000"],
+    );
+    check("SELECT count(*) FROM finals WHERE start::text = '2023-11-14T22:13:20.000000001Z'", &["1"]);
+    check(
+        "SELECT start::text FROM finals GROUP BY start::text ORDER BY start::text LIMIT 1",
+        &["2023-11-14T22:13:20.000000000Z"],
+    );
+    check("SELECT CAST(CAST(start AS DATE) AS VARCHAR) FROM finals WHERE closed", &["2023-11-14"]);
+    assert_eq!(named("SELECT start::text FROM finals ORDER BY start").0, ["finals.start"], "its name is as before");
+}
+
+#[test]
+fn two_aggregates_that_a_cast_tells_apart_are_refused_in_words() {
+    let sql = "SELECT sum(value_exact), sum(CAST(value_exact AS DOUBLE)) FROM finals";
+    check_refused(sql, "two expressions are both called `sum(finals.value_exact)`");
+}
+
+#[test]
+fn sums_of_whole_numbers_do_not_begin_again() {
+    let of = |rows: &str| format!("FROM (VALUES {rows}) t(k, x)");
+    let most = of("('a', 9223372036854775807), ('a', 1), ('b', 3)");
+    for select in ["sum(x)", "sum(x) OVER ()", "sum(x) OVER (ORDER BY x ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)"] {
+        check_refused(&format!("SELECT {select} {most}"), "beyond 64 bits");
+    }
+    check_refused(&format!("SELECT k, sum(x) {most} GROUP BY k"), "beyond 64 bits");
+    check(&format!("SELECT sum(CAST(x AS DECIMAL(38, 0))) {most}"), &["9223372036854775811"]);
+    let back = of("('a', 9223372036854775807), ('a', 1), ('a', -2)");
+    check(&format!("SELECT sum(x) {back}"), &["9223372036854775806"]);
+    check(&format!("SELECT sum(x) {back} GROUP BY k"), &["9223372036854775806"]);
+    let some = of("('a', 1), ('a', 2), ('b', NULL), ('c', 4)");
+    check(
+        &format!("SELECT k, sum(x), sum(x) FILTER (WHERE x > 1), sum(x * 1.5) {some} GROUP BY k ORDER BY k"),
+        &["a|3|2|4.5", "b|||", "c|4|4|6.0"],
+    );
+    check(&format!("SELECT sum(x) {some} WHERE k = 'd'"), &[""]);
+    let frame = "SELECT sum(x) OVER (ORDER BY k, x ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)";
+    check(&format!("{frame} {some}"), &["1", "3", "2", "4"]);
+    check("SELECT sum(count), sum(count) / 2 FROM totals", &["9|4"]);
+}
+
+#[test]
+fn times_are_written_by_patterns_of_postgresql_and_of_c() {
+    check(
+        "SELECT to_char(start, 'YYYY-MM-DD HH24:MI:SS'), to_char(start, '%Y'), to_char(end - start, 'HH24:MI:SS'), \
+         to_char(start AT TIME ZONE 'Europe/Berlin', 'HH24 TZ'), to_char(CAST(start AS DATE), 'FMDD. FMMonth') \
+         FROM finals WHERE session = 's1'",
+        &["2023-11-14 22:13:20|2023|00:01:00|23 CET|14. November"],
+    );
+    check("SELECT to_char(end, CASE session WHEN 's1' THEN 'MI' END) FROM finals ORDER BY session", &["14", ""]);
+    check("SELECT count(*) FROM finals GROUP BY to_char(start, 'YYYY-MM')", &["2"]);
+    check_refused(
+        "SELECT to_char(start, 'YYYY-MM-DDThh') FROM finals",
+        "the pattern 'YYYY-MM-DDThh' of `to_char`: `Thh`",
+    );
+    check_refused("SELECT to_char(end - start, '%H:%M') FROM finals", "a length of time has no patterns with `%`");
+}
+
+#[test]
+fn a_text_that_meets_a_number_is_a_mistake_of_the_question() {
+    for sql in [
+        "SELECT 1 FROM finals NATURAL JOIN (SELECT count AS session FROM totals) t",
+        "SELECT 1 FROM finals JOIN (SELECT count AS session FROM totals) t USING (session)",
+        "SELECT 1 FROM finals WHERE session IN (SELECT count FROM totals)",
+        "SELECT 1 FROM totals WHERE count NOT IN (SELECT session FROM finals)",
+        "SELECT session FROM finals UNION SELECT count FROM totals",
+        "SELECT count FROM totals UNION ALL SELECT session FROM finals",
+        "SELECT session FROM finals INTERSECT SELECT count FROM totals",
+        "SELECT session FROM finals EXCEPT SELECT count FROM totals",
+        "SELECT * FROM (SELECT session FROM finals UNION SELECT count FROM totals) t",
+    ] {
+        check_refused(sql, "session` is a text, and `");
+        check_refused(sql, " is a number (bigint)");
+        assert_eq!(refused(sql).code(), "invalid", "{sql}");
+    }
+    check("SELECT session FROM finals UNION SELECT NULL ORDER BY 1 NULLS LAST", &["s1", "s2", ""]);
+    check("SELECT session FROM finals WHERE session IN (SELECT CAST(count AS VARCHAR) FROM totals)", &[]);
+    check("SELECT count FROM totals UNION SELECT value FROM finals ORDER BY 1", &["1.0", "5.0", "7.0", "12.0"]);
+}
+
+#[test]
+fn a_condition_that_fails_on_a_row_of_history_is_no_broken_history() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("past.parquet");
+    parquet(&path, &finals(&[("past1", 100, true)]));
+    let engine = Arc::new(Fake { files: vec![path.clone()], ..Fake::default() });
+    let sql =
+        "SELECT session FROM finals WHERE CASE WHEN session LIKE 's%' THEN 1 ELSE CAST(session AS BIGINT) END = 5";
+    let error = ask(engine.clone(), sql).unwrap_err();
+    assert_eq!(error.code(), "invalid", "{error}");
+    assert!(error.to_string().contains("Cannot cast string 'past1' to value of Int64 type"), "{error}");
+    assert!(!error.to_string().contains('\\'), "{error}");
+    let zero = "SELECT session FROM finals WHERE CASE WHEN session LIKE 's%' THEN 1 ELSE 1 / (100 - CAST(value AS BIGINT)) END = 5";
+    let error = ask(engine.clone(), zero).unwrap_err();
+    assert_eq!(error.code(), "invalid", "{error}");
+    assert!(error.to_string().contains("ivide by zero"), "{error}");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    assert_eq!(ask(engine, "SELECT count(*) FROM finals").unwrap_err().code(), "unavailable");
+}
+
 #[test]
 fn memory_and_rows_are_bounded() {
     let error = refused("SELECT * FROM range(0, 2000)");

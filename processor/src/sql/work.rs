@@ -7,13 +7,18 @@
 use super::as_of;
 use super::bounds::check_relations;
 use super::catalog;
+use super::checked_sum::sum;
 use super::code::QueryCode;
 use super::error::{cleaned, meant};
 use super::holding::hold;
+use super::instants::WrittenInstants;
 use super::late::{DeferredTable, may_bound, scans};
+use super::mixed::check_mixed;
+use super::named_twice::{AnswerNames, NamedTwice};
 use super::passed_over::check_calls;
 use super::planner::{Arithmetic, RoundedCasts, check_lists, date_part};
 use super::statement::{ReadStatement, parse};
+use super::to_char::to_char;
 use super::wire::TableRequest;
 use super::{StatementDescription, StatementTask, stretches, tables, types};
 use crate::engine::{EngineError, MetricAt, TableData};
@@ -121,8 +126,9 @@ pub(super) async fn answer(asked: &QuestionRequest, desk: &mut impl Desk) -> Res
     let StatementTask::Columns(known) = &asked.task else {
         return rows(question, &names, desk).await;
     };
-    let (_, plan) = question.plan_late(&names, desk).await?;
-    let description = description(&plan, known, &parameters).map_err(cleaned)?;
+    let (_, plan, answer_names) = question.plan_late(&names, desk).await?;
+    let mut description = description(&plan, known, &parameters).map_err(cleaned)?;
+    description.columns = answer_names.columns(&description.columns);
     // What is to be known of its rows is known before they are read. One whose values are not known yet may not be optimised.
     let scans = context.state().optimize(&plan).map_or(Ok(vec![]), |plan| scans(&plan, &names))?;
     if scans.iter().any(|scan| scan.mixes_versions) {
@@ -148,20 +154,21 @@ impl Planning<'_> {
         &self,
         names: &[String],
         desk: &mut impl Desk,
-    ) -> Result<(DeferredTables, LogicalPlan), EngineError> {
+    ) -> Result<(DeferredTables, LogicalPlan, AnswerNames), EngineError> {
         let columns = desk.tables(TableRequest::columns(names))?;
         let late: DeferredTables =
             columns.iter().map(|table| (table.name.clone(), DeferredTable::new(table))).collect();
         let tables = late.iter().map(|(name, late)| (name.clone(), Arc::clone(late) as _)).collect();
-        Ok((late, self.plan(tables, desk).await?))
+        let (plan, answer_names) = self.plan(tables, desk).await?;
+        Ok((late, plan, answer_names))
     }
 
-    /// Plans it over some tables, by name.
+    /// Plans it over some tables, by name; with the names of its columns where they are not those of the plan.
     async fn plan(
         &self,
         tables: BTreeMap<String, Arc<dyn TableProvider>>,
         desk: &mut impl Desk,
-    ) -> Result<LogicalPlan, EngineError> {
+    ) -> Result<(LogicalPlan, AnswerNames), EngineError> {
         for (spelling, name) in &self.spelled {
             let provider = tables.get(name).cloned();
             let provider =
@@ -173,11 +180,23 @@ impl Planning<'_> {
         }
         describe_all(self.context, self.asked, self.reads, desk)?;
         let state = self.context.state();
-        let plan = state.statement_to_plan(self.statement.clone()).await.map_err(cleaned)?;
+        let (mut statement, mut twice) = (self.statement.clone(), NamedTwice::default());
+        let plan = loop {
+            match state.statement_to_plan(statement.clone()).await {
+                Ok(plan) => break plan,
+                Err(error) if twice.mend(&mut statement, &error) => {}
+                Err(error) => return Err(cleaned(error)),
+            }
+        };
         let only_read = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         only_read.verify_plan(&plan).map_err(|error| QueryCode::OnlyRead.error(error.strip_backtrace()))?;
         check_lists(&plan).map_err(cleaned)?;
-        Ok(plan)
+        // The columns of the catalogue have other types here than in PostgreSQL, whose tools know theirs.
+        if !self.reads.iter().any(|reference| catalog::is_catalog(reference, &self.asked.known)) {
+            check_mixed(&plan).map_err(cleaned)?;
+        }
+        let answer_names = twice.names(&plan).map_err(cleaned)?;
+        Ok((plan, answer_names))
     }
 }
 
@@ -199,13 +218,13 @@ async fn rows(question: Planning<'_>, names: &[String], desk: &mut impl Desk) ->
     // Where the statement may say which rows it needs, it is planned before they are asked for.
     let bounded = match !names.is_empty() && may_bound(&question.asked.sql, names) {
         true => {
-            let (late, plan) = question.plan_late(names, desk).await?;
-            Some((late, state.optimize(&plan).map_err(cleaned)?))
+            let (late, plan, answer_names) = question.plan_late(names, desk).await?;
+            Some((late, state.optimize(&plan).map_err(cleaned)?, answer_names))
         }
         false => None,
     };
     let wanted = match &bounded {
-        Some((_, plan)) => TableRequest { scans: scans(plan, names)?, with_rows: true },
+        Some((_, plan, _)) => TableRequest { scans: scans(plan, names)?, with_rows: true },
         None => TableRequest::rows(names),
     };
     let mut tables = desk.tables(wanted)?;
@@ -213,25 +232,27 @@ async fn rows(question: Planning<'_>, names: &[String], desk: &mut impl Desk) ->
     let with_rows = providers(context, &tables)?;
     // Programs may have changed since; what came is enough for the statement all the same.
     let fits = |table: &TableData, late: &DeferredTables| late.get(&table.name).is_some_and(|late| late.fits(table));
-    let physical = match bounded {
-        Some((late, plan)) if tables.iter().all(|table| fits(table, &late)) => {
+    let (physical, answer_names) = match bounded {
+        Some((late, plan, answer_names)) if tables.iter().all(|table| fits(table, &late)) => {
             for (name, rows) in with_rows {
                 late.get(&name).into_iter().for_each(|late| late.set(Arc::clone(&rows)));
             }
-            state.query_planner().create_physical_plan(&plan, &state).await
+            (state.query_planner().create_physical_plan(&plan, &state).await, answer_names)
         }
         _ => {
-            let plan = question.plan(with_rows, desk).await?;
-            state.create_physical_plan(&plan).await
+            let (plan, answer_names) = question.plan(with_rows, desk).await?;
+            (state.create_physical_plan(&plan).await, answer_names)
         }
     };
     let mut rows = execute_stream(physical.map_err(cleaned)?, context.task_ctx()).map_err(cleaned)?;
     let files: Vec<_> = tables.into_iter().flat_map(|table| table.past).collect();
     tables::check_there(&files)?;
-    if !desk.head(&rows.schema()).await {
+    let columns = answer_names.columns(&rows.schema());
+    if !desk.head(&columns).await {
         return Ok(());
     }
     while let Some(batch) = rows.next().await {
+        let batch = batch.and_then(|batch| answer_names.rows(batch, &columns));
         if !desk.rows(batch.map_err(cleaned)?).await {
             break;
         }
@@ -335,6 +356,9 @@ fn context(memory_bytes: usize, lists: bool) -> Result<SessionContext, EngineErr
         .build();
     let context = SessionContext::new_with_state(state);
     context.register_udf(date_part());
+    context.register_udf(to_char());
+    context.register_udaf(sum());
+    context.add_analyzer_rule(Arc::new(WrittenInstants));
     stretches::register(&context);
     context.state_ref().write().register_function_rewrite(Arc::new(RoundedCasts)).map_err(cleaned)?;
     Ok(context)

@@ -87,7 +87,7 @@ pub(super) fn seconds(ns: i128) -> String {
 /// Whether a value is what was expected of it.
 ///
 /// A number is equal if its digits are, `17/59` is the nearest float, `~0.29` means to that many digits;
-/// a length of time may have units.
+/// a length of time may have units, and an instant as many digits as it needs.
 pub(super) fn is_value(expected: &str, actual: &str) -> bool {
     if expected == actual {
         return true;
@@ -101,6 +101,11 @@ pub(super) fn is_value(expected: &str, actual: &str) -> bool {
         let quotient = numerator.trim().parse::<f64>().ok().zip(denominator.trim().parse::<f64>().ok());
         return quotient.zip(actual.parse().ok()).is_some_and(|((n, d), x): (_, f64)| n / d == x);
     }
+    if is_instant(actual)
+        && let Some(expected) = rfc3339(expected)
+    {
+        return rfc3339(actual) == Some(expected);
+    }
     let exact = |text: &str| scaled_decimal(text, 1_000_000_000_000_000_000);
     if let (Some(expected), Some(actual)) = (exact(expected), exact(actual)) {
         return expected == actual;
@@ -109,6 +114,11 @@ pub(super) fn is_value(expected: &str, actual: &str) -> bool {
         return i128::from(expected) == actual;
     }
     expected.parse::<f64>().ok().zip(actual.parse::<f64>().ok()).is_some_and(|(a, b)| a == b)
+}
+
+/// Whether a value is written as rows write instants: in UTC, with all nine digits.
+fn is_instant(text: &str) -> bool {
+    text.len() == "1970-01-01T00:00:00.000000000Z".len() && text.ends_with('Z') && text.as_bytes()[19] == b'.'
 }
 
 /// The text of a value as a file writes it: without quotes unless it needs them.
@@ -158,12 +168,20 @@ mod tests {
             ("17/59", "0.288135593220339"),
             ("~0.29", "0.288"),
             ("1e3", "1000"),
+            ("1970-01-01T00:00:07Z", "1970-01-01T00:00:07.000000000Z"),
+            ("1970-01-01T01:00:07.5+01:00", "1970-01-01T00:00:07.500000000Z"),
         ] {
             assert!(is_value(expected, actual), "{expected} {actual}");
         }
-        for (expected, actual) in
-            [("12", "12.000000001"), ("~0.29", "0.281"), ("play", "stop"), ("1m", "61"), ("absent", "0")]
-        {
+        for (expected, actual) in [
+            ("12", "12.000000001"),
+            ("~0.29", "0.281"),
+            ("play", "stop"),
+            ("1m", "61"),
+            ("absent", "0"),
+            ("1970-01-01T00:00:07Z", "1970-01-01T00:00:07.000000001Z"),
+            ("1970-01-01T00:00:07Z", "1970-01-01T00:00:07.0Z"),
+        ] {
             assert!(!is_value(expected, actual), "{expected} {actual}");
         }
     }

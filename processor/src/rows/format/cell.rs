@@ -5,7 +5,8 @@
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{
     DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
-    TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::util::display::array_value_to_string;
 
@@ -65,8 +66,15 @@ pub fn cell(array: &dyn Array, row: usize) -> CellRef<'_> {
         DataType::Float32 => CellRef::Float(array.as_primitive::<Float32Type>().value(row).into()),
         DataType::Float64 => CellRef::Float(array.as_primitive::<Float64Type>().value(row)),
         DataType::Decimal128(_, scale) => CellRef::Decimal(array.as_primitive::<Decimal128Type>().value(row), *scale),
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
-            CellRef::Time(array.as_primitive::<TimestampNanosecondType>().value(row))
+        DataType::Timestamp(unit, _) => {
+            let (count, each) = match unit {
+                TimeUnit::Second => (array.as_primitive::<TimestampSecondType>().value(row), 1_000_000_000),
+                TimeUnit::Millisecond => (array.as_primitive::<TimestampMillisecondType>().value(row), 1_000_000),
+                TimeUnit::Microsecond => (array.as_primitive::<TimestampMicrosecondType>().value(row), 1_000),
+                TimeUnit::Nanosecond => (array.as_primitive::<TimestampNanosecondType>().value(row), 1),
+            };
+            // What 64 bits of nanoseconds do not hold keeps Arrow's spelling.
+            count.checked_mul(each).map_or_else(|| shown(array, row), CellRef::Time)
         }
         DataType::List(_) => CellRef::List(array.as_list::<i32>().value(row)),
         DataType::LargeList(_) => CellRef::List(array.as_list::<i64>().value(row)),
@@ -79,6 +87,11 @@ pub fn cell(array: &dyn Array, row: usize) -> CellRef<'_> {
             let key = dictionary.normalized_keys()[row];
             cell(dictionary.values().as_ref(), key)
         }
-        _ => CellRef::Other(array_value_to_string(array, row).unwrap_or_else(|e| e.to_string())),
+        _ => shown(array, row),
     }
+}
+
+/// As Arrow shows it.
+fn shown(array: &dyn Array, row: usize) -> CellRef<'_> {
+    CellRef::Other(array_value_to_string(array, row).unwrap_or_else(|e| e.to_string()))
 }

@@ -7,6 +7,7 @@
 use super::cell::{CellRef, cell};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema, TimeUnit};
+use std::collections::BTreeSet;
 
 /// What follows the name of a value's column to name the exact one, which says more.
 const EXACT: &str = "_exact";
@@ -64,6 +65,21 @@ pub fn columns(schema: &Schema, fold: bool) -> Vec<ShownColumn> {
         });
     }
     shown
+}
+
+/// Names of columns as names of which each stands once, for formats that could not tell two apart: the first of a name keeps
+/// it, the others have a number behind it (`session`, `session_2`).
+pub fn distinct(names: &[String]) -> Vec<String> {
+    let mut taken: BTreeSet<String> = names.iter().cloned().collect();
+    let mut seen = BTreeSet::new();
+    let distinct = |name: &String| {
+        if seen.insert(name.clone()) {
+            return name.clone();
+        }
+        let mut numbered = (2_usize..).map(|number| format!("{name}_{number}"));
+        numbered.find(|name| taken.insert(name.clone())).expect("there are more numbers than columns")
+    };
+    names.iter().map(distinct).collect()
 }
 
 /// Whether the column is a time that no other column already says in nanoseconds.

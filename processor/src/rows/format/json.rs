@@ -1,10 +1,11 @@
 //! Rows as JSON objects, each on a line.
 //!
 //! Always valid JSON: decimals are numbers in plain digits, floats that JSON cannot say (which no accepted event has,
-//! but SQL can make) are null. Beside each time may stand its count of nanoseconds.
+//! but SQL can make) are the texts `"NaN"`, `"Infinity"` and `"-Infinity"`, as in JSON of Protocol Buffers: a null is no value. Beside each time may stand its count of nanoseconds.
+//! Of columns of one name each has a key of its own (`session`, `session_2`).
 
 use super::cell::{CellRef, cell};
-use super::columns::{ShownColumn, columns, nanoseconds_name};
+use super::columns::{ShownColumn, columns, distinct, nanoseconds_name};
 use crate::rows::text;
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::Schema;
@@ -16,12 +17,20 @@ pub struct JsonRows(Vec<(ShownColumn, String, Option<String>)>);
 impl JsonRows {
     /// With `fold` the columns of a value are one, with `nanoseconds` beside each time stands its count of them.
     pub fn new(schema: &Schema, fold: bool, nanoseconds: bool) -> Self {
-        let quote = |name: &str| format!("{}:", serde_json::Value::from(name));
-        let keyed = |c: ShownColumn| {
-            let (key, ns) = (quote(&c.name), (c.time && nanoseconds).then(|| quote(&nanoseconds_name(&c.name))));
-            (c, key, ns)
+        let shown = columns(schema, fold);
+        // A reader of an object takes the last of two members of one name, and the other would be lost.
+        let all = shown.iter().flat_map(|column| {
+            let ns = (column.time && nanoseconds).then(|| nanoseconds_name(&column.name));
+            std::iter::once(column.name.clone()).chain(ns)
+        });
+        let mut keys = distinct(&all.collect::<Vec<_>>()).into_iter();
+        let mut key = || keys.next().map(|name| format!("{}:", serde_json::Value::from(name))).unwrap_or_default();
+        let keyed = |column: ShownColumn| {
+            let name = key();
+            let ns = (column.time && nanoseconds).then(&mut key);
+            (column, name, ns)
         };
-        JsonRows(columns(schema, fold).into_iter().map(keyed).collect())
+        JsonRows(shown.into_iter().map(keyed).collect())
     }
 
     /// Leaves out the columns that have no value in any row of a batch.
@@ -62,7 +71,9 @@ pub fn json(out: &mut Vec<u8>, value: &CellRef<'_>) {
         CellRef::Unsigned(x) => out.extend_from_slice(x.to_string().as_bytes()),
         CellRef::Decimal(x, scale) => text::decimal(out, *x, *scale),
         CellRef::Float(x) if x.is_finite() => text::float(out, *x),
-        CellRef::Float(_) => out.extend_from_slice(b"null"),
+        CellRef::Float(x) if x.is_nan() => out.extend_from_slice(b"\"NaN\""),
+        CellRef::Float(x) if *x > 0.0 => out.extend_from_slice(b"\"Infinity\""),
+        CellRef::Float(_) => out.extend_from_slice(b"\"-Infinity\""),
         CellRef::Time(t) => {
             out.push(b'"');
             text::time(out, *t);

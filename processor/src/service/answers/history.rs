@@ -7,7 +7,7 @@ use crate::engine::{EngineError, OutputView, TableData, TableScan};
 use crate::labels::Labels;
 use crate::records::{AlertRow, SessionSnapshot};
 use crate::results::{self, Pending};
-use crate::rows::{self, AlertColumns, BesideTypes, ValueColumn};
+use crate::rows::{self, AlertColumns, BesideTypes};
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
@@ -218,10 +218,7 @@ fn of_view(rows: &RecordBatch, view: &OutputView, schema: &SchemaRef) -> Result<
     let rows = arrow::compute::filter_record_batch(rows, &own).map_err(internal)?;
     let column = |field: &Arc<Field>| {
         let name = match (field.name().as_str(), view.value) {
-            ("value", Some(ValueColumn::Exact)) => "value_exact",
-            ("value", Some(ValueColumn::Text)) => "value_text",
-            ("value", Some(ValueColumn::Bool)) => "value_bool",
-            ("value", Some(ValueColumn::Float) | None) => "value",
+            ("value", Some(value)) => value.of_finals(),
             (name, _) => name,
         };
         match rows.column_by_name(name) {

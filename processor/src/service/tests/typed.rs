@@ -81,6 +81,49 @@ fn what_stands_beside_rows_is_compared_as_what_it_is() {
     service.stop();
 }
 
+/// Instants of one second, whose shortest texts are in another order than they are, in files and in memory.
+#[test]
+fn instants_are_compared_as_instants() {
+    const SEEN: &str = "source s { key k  time t in s  end when over == true  on: bool, over: bool }
+metric seen = latest(time_of(on == true))";
+    let dir = tempfile::tempdir().expect("a folder");
+    let log = MemoryPartitions::new(1);
+    for (key, t) in [("k0", "7"), ("k2", "7.25"), ("k1", "7.5")] {
+        log.write(0, &format!(r#"{{"k":"{key}","t":{t},"on":true}}"#));
+    }
+    for key in ["k0", "k1", "k2"] {
+        log.write(0, &format!(r#"{{"k":"{key}","t":9,"over":true}}"#));
+    }
+    log.write(0, r#"{"k":"k3","t":20,"on":true}"#);
+    let service = start_keeping(KEEP, SEEN, dir.path(), &log, Claims::All);
+    let begun = Instant::now();
+    let is_committed = || {
+        let snapshot = service.snapshot(&["seen".into()], SYNC).expect("all is read");
+        !snapshot.tables[0].past.is_empty()
+    };
+    while !is_committed() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "nothing is committed");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let check = |sql: &str, expected: &[&str]| {
+        let rows = ask(&service, sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        assert_eq!(rows, expected, "{sql}");
+    };
+    check("SELECT session FROM seen ORDER BY value", &["k0", "k2", "k1", "k3"]);
+    check("SELECT max(value) FROM seen WHERE session <> 'k3'", &["1970-01-01T00:00:07.500Z"]);
+    check("SELECT session FROM seen WHERE value > TIMESTAMP '1970-01-01 00:00:07' ORDER BY value", &["k2", "k1", "k3"]);
+    check("SELECT session FROM seen WHERE value = '1970-01-01T00:00:07.50Z'", &["k1"]);
+    check("SELECT session FROM seen WHERE value = '1970-01-01T00:00:07.25Z' AND session = 'k2'", &["k2"]);
+    check("SELECT extract(epoch FROM max(value) - min(value)) FROM seen", &["13.0"]);
+    check("SELECT session FROM finals WHERE metric = 'seen' ORDER BY value_text", &["k0", "k2", "k1", "k3"]);
+    check("SELECT max(value_text) FROM finals WHERE session <> 'k3'", &["1970-01-01T00:00:07.500000000Z"]);
+    check("SELECT count(*) FROM seen s JOIN finals f USING (session) WHERE s.value::text = f.value_text", &["4"]);
+    check("SELECT session FROM metric_at('seen', TIMESTAMP '1970-01-01 00:00:08') ORDER BY value", &["k0", "k2", "k1"]);
+    let columns = ask(&service, "DESCRIBE seen").expect("columns");
+    assert!(columns.iter().any(|row| row.starts_with("value timestamp with time zone ")), "{columns:?}");
+    service.stop();
+}
+
 #[test]
 fn a_text_is_not_compared_with_a_number() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -157,3 +157,10 @@ fn lists_of_tables_and_columns() {
     }
     answered("DESCRIBE public.alerts", 2);
 }
+
+#[test]
+fn patterns_that_would_be_found_anywhere() {
+    check("SELECT session FROM finals WHERE session SIMILAR TO 's(1|2)'", "`SIMILAR TO`");
+    check("SELECT session NOT SIMILAR TO '%1' FROM finals", "`SIMILAR TO`");
+    answered("SELECT session FROM finals WHERE session ~ '^(s(1|2))$'", 2);
+}
