@@ -13,8 +13,7 @@ use crate::output::OutputFormat;
 use crate::settings::SettingsFile;
 use clap::{Parser, Subcommand};
 use processor::engine::Page;
-use processor::http::BearerToken;
-use processor::tokens::TokenStore;
+use processor::tokens::{BearerToken, TokenStore};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

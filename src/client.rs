@@ -21,7 +21,7 @@ pub(crate) use watch::{AnswerWatch, WatchedRow};
 
 use crate::error::{Error, Result};
 use processor::engine::Page;
-use processor::http::BearerToken;
+use processor::tokens::BearerToken;
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;

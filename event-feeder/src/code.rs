@@ -6,16 +6,16 @@
 //! | TL2010 to TL2013, TL2015 | one value, whose column has none then; the rest of its event counts |
 //! | TL2019 | nothing: the processor does not begin |
 //! | TL2101 to TL2107 | nothing: the source stops, for the log is not what it was or cannot be read |
-//! | TL2110 to TL2114 | a file or a part of one; the source goes on and says so |
+//! | TL2110 to TL2115 | a file or a part of one; the source goes on and says so |
 //! | TL2120 to TL2123, TL2127, TL2128 | nothing: a topic cannot be reached; tried again once it was |
 //! | TL2124 | messages of a topic that are gone, which was accepted; the source goes on and says so |
 //! | TL2125, TL2126 | nothing: the source stops, for the topic no longer holds what comes next |
 //! | TL2130 | nothing: sources do not fit together |
 //! | TL2131 | nothing: the event counts, in the partition that it is in |
 //! | TL2140 | nothing: the source stops, for the file is of a kind that is not read |
-//! | TL2141 to TL2148 | nothing: it is said, for the answer is hardly what was meant |
+//! | TL2141 to TL2149 | nothing: it is said, for the answer is hardly what was meant |
 //! | TL2161 | nothing: it is said, for nothing is final before |
-//! | TL3116 | nothing: the source stops, for the log is not what it was |
+//! | TL2116, TL3116 | nothing: the source stops, for the log is not what it was |
 //! | TL3117 | nothing: the source does not begin, for nobody knows what was read of it |
 //!
 //! A code is never given another meaning; what is new gets a new one.
@@ -107,6 +107,10 @@ codes! {
     Unfinished = "TL2113", "write Parquet files elsewhere and move them in when they are complete";
     /// A file that has been read to its end is gone; the log can no longer be read again from its start.
     EarlierGone = "TL2114", "keep files for as long as their sessions are to be looked into";
+    /// The last line of a file has no line feed behind it; it is waited for.
+    Unended = "TL2115", "if the file is finished, put a line feed behind its last line (`eval` takes it as it stands); otherwise whoever writes the file has yet to end the line";
+    /// The last line of a file was read as a whole record without a line feed, and goes on.
+    WentOn = "TL2116", "write one record on each line; put what came into a line of its own, behind the record that was read, or start over with an empty state";
     /// A broker cannot be reached, or does not answer.
     NoBroker = "TL2120", "check the address and that the broker runs; pulsar+ssl:// is for TLS";
     /// A broker refuses whom it takes us for.
@@ -147,6 +151,8 @@ codes! {
     WrongUnit = "TL2147", "name the unit of the records in the source's `time` clause, as in `time ts in s`; every length of time is wrong by the same factor";
     /// A file lacks a column that is read and that others of its source have.
     Lacking = "TL2148", "compare its header with that of the others; where the column is new, its events say nothing of it, as is meant";
+    /// No event was read of a file, or of a source.
+    NoEvents = "TL2149", "compare the names of the files, and look whether an export gave nothing; what is wrong with records that do not count is in `dead_letters`";
     /// Records, or values of them, could not be read: they do not count.
     Unread = "TL2151", "`dead_letters` has each with its place and what is wrong; correct the records, or what the program says of them, and read the log again (`serve` with an empty state)";
     /// Events came later than the source waits for: they do not count.

@@ -74,6 +74,18 @@ impl Cutter {
         std::mem::take(&mut self.buffer)
     }
 
+    /// Hands out what was read and is no whole record, as if the stream ended here; to be asked when [`Cutter::next`] has
+    /// nothing. Nothing comes of a record that is too long.
+    pub(crate) fn take_rest(&mut self) -> Option<Vec<u8>> {
+        if self.cut > 0 || self.skipped > 0 || self.buffer.is_empty() {
+            return None;
+        }
+        match self.hand_out(self.buffer.len()) {
+            CutResult::Records(bytes) => Some(bytes),
+            CutResult::TooLong(..) | CutResult::Nothing => None,
+        }
+    }
+
     /// Chooses between lines and CSV records before anything was handed out.
     pub(crate) fn set_csv(&mut self, csv: Option<CsvScanner>) {
         self.csv = csv;

@@ -40,6 +40,16 @@ pub enum Error {
         /// How many had been read.
         read: u64,
     },
+    /// The last line of a file, which was read as it stood, is not the record that it was.
+    #[error(
+        "{file}: what was read up to byte {read} was a whole record without a line feed, and other bytes follow on its line"
+    )]
+    WentOn {
+        /// The file's name.
+        file: String,
+        /// How far it had been read, in bytes.
+        read: u64,
+    },
     /// A file that is still needed is gone.
     #[error("{file} is gone, but the log is needed from byte {read} of it on")]
     Gone {
@@ -143,6 +153,7 @@ impl Error {
             Error::Truncated { .. } => RecordCode::Truncated,
             Error::Replaced { .. } => RecordCode::Replaced,
             Error::Rewritten { .. } => RecordCode::Rewritten,
+            Error::WentOn { .. } => RecordCode::WentOn,
             Error::Gone { .. } => RecordCode::Gone,
             Error::Format { .. } => RecordCode::BadFormat,
             Error::Foreign { .. } => RecordCode::Foreign,
@@ -164,6 +175,7 @@ impl Error {
             | Error::Truncated { .. }
             | Error::Replaced { .. }
             | Error::Rewritten { .. }
+            | Error::WentOn { .. }
             | Error::Acknowledged { .. }
             | Error::Gone { .. }
             | Error::Format { .. }

@@ -12,6 +12,7 @@ mod known;
 mod names;
 mod open;
 mod target;
+mod unended;
 mod watch;
 
 pub use digest::Digested;
@@ -19,7 +20,7 @@ pub use known::{FileIdentity, FilePrefix, FileTable, KnownFile};
 pub(crate) use open::{header_of, rows};
 
 use crate::cutter::Cutter;
-use crate::{Error, Format, Next, Notice, Position, RecordCode, Source, Target};
+use crate::{Block, Error, Format, Next, Notice, Position, RecordCode, Source, Target, UnendedRecord};
 use open::{OpenFile, OpenMode, TextEncoding};
 use std::collections::{BTreeMap, BTreeSet};
 use timeline_core::plan::FieldPath;
@@ -159,12 +160,7 @@ impl FileSource {
                 (until, closed) => until.or(closed),
             };
             if let Some(block) = current.next(limit, finish)? {
-                if let (None, Some(read)) = (self.until, current.digested()) {
-                    self.files[file].read = Some(read);
-                }
-                self.at = block.end;
-                self.reached = block.end;
-                return Ok(Next::Block(block));
+                return Ok(Next::Block(self.passed(block)));
             }
             if finish || !growing {
                 self.go_on()?;
@@ -174,6 +170,17 @@ impl FileSource {
             }
             looked = false;
         }
+    }
+
+    /// Takes note of a block of the open file that is handed out.
+    fn passed(&mut self, block: Block) -> Block {
+        let read = self.current.as_ref().and_then(OpenFile::digested);
+        if let (None, Some(read)) = (self.until, read) {
+            self.files[self.at.file as usize].read = Some(read);
+        }
+        self.at = block.end;
+        self.reached = block.end;
+        block
     }
 
     /// Goes on to the next file.
@@ -280,6 +287,22 @@ impl Source for FileSource {
 
     fn left_out(&mut self) -> Result<Vec<Notice>, Error> {
         self.not_read()
+    }
+
+    fn unended(&self) -> Option<UnendedRecord> {
+        let current = self.current.as_ref().filter(|_| self.may_grow(self.at.file as usize))?;
+        current.unended()
+    }
+
+    fn take_unended(&mut self) -> Result<Option<Block>, Error> {
+        if self.unended().is_none() {
+            return Ok(None);
+        }
+        let taken = self.current.as_mut().map_or(Ok(None), OpenFile::take_unended);
+        if taken.is_err() {
+            self.current = None;
+        }
+        Ok(taken?.map(|block| self.passed(block)))
     }
 
     fn files(&self) -> &FileTable {

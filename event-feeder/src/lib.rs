@@ -70,7 +70,7 @@ pub use gap::{AcceptGaps, Gap};
 pub use hash::key_hash;
 pub use position::Position;
 pub use sniff::{Sniffed, sniff, sniff_file};
-pub use source::{Block, Mark, MessageKey, Next, Payload, Source, Target};
+pub use source::{Block, Mark, MessageKey, Next, Payload, Source, Target, UnendedRecord};
 pub use spelling::other_spellings;
 pub use stream::StreamSource;
 pub use table::{FaultKind, MAX_TABLE_BYTES, TableFault, TableFile, pack, read_table, too_large, unpacked};

@@ -7,14 +7,15 @@
 //!
 //! 1. Blocks come in log order and do not overlap; every record is in exactly one of them.
 //! 2. A source opened after the `end` of a block hands out exactly the records behind it, however they are cut then.
-//! 3. A record is handed out once it is complete; a file that may still grow keeps its unfinished last line back.
+//! 3. A record is handed out once it is complete; a file that may still grow keeps its unfinished last line back, and says so
+//!    to who asks ([`Source::unended`]).
 //! 4. An error repeats: the source never skips what it could not read.
 //! 5. A connection that is lost is no error: the source builds it anew, for as long as it takes, and meanwhile is idle and
 //!    not drained.
 
 use crate::csv::CsvScanner;
 use crate::file::FileTable;
-use crate::{Error, Gap, Notice, Position, key_hash};
+use crate::{Error, Gap, Notice, Position, RecordCode, key_hash};
 use arrow::record_batch::RecordBatch;
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -37,6 +38,17 @@ pub trait Source: Send {
     /// the source then.
     fn left_out(&mut self) -> Result<Vec<Notice>, Error> {
         Ok(vec![])
+    }
+
+    /// What was read at the end of the log and is no record yet, for its end is missing; it is handed out once that comes.
+    fn unended(&self) -> Option<UnendedRecord> {
+        None
+    }
+
+    /// Hands that out now, where it is a whole record whatever may come behind it; to be asked when there is nothing else and
+    /// nobody waits for more. Where something comes all the same that belongs to it, the source stops.
+    fn take_unended(&mut self) -> Result<Option<Block>, Error> {
+        Ok(None)
     }
 
     /// The files that make up the log so far; a checkpoint keeps them beside the position. Empty for a stream.
@@ -150,6 +162,28 @@ impl Block {
             }
             Payload::TooLong(_) => None,
         }
+    }
+}
+
+/// The beginning of a record that has no end yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnendedRecord {
+    /// Name of the file.
+    pub file: Arc<str>,
+    /// Where it begins, in bytes from the file's beginning.
+    pub offset: u64,
+    /// How much of it is there, in bytes.
+    pub bytes: u64,
+}
+
+impl UnendedRecord {
+    /// What is to be said of it.
+    pub fn notice(&self) -> Notice {
+        let UnendedRecord { file, offset, bytes } = self;
+        let detail = format!(
+            "its last {bytes} bytes, from byte {offset} on, have no line feed behind them: they are not read before one comes"
+        );
+        Notice { code: RecordCode::Unended, file: file.to_string(), detail }
     }
 }
 

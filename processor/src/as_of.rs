@@ -4,9 +4,10 @@
 //! out once it was judged whether they are late, what silence and age have ended by then is over, and the rest is read at
 //! the instant.
 
-use crate::engine::IsWanted;
-use crate::lane::{Lane, SessionOutput, SessionSnapshot};
+use crate::lane::{Lane, SessionOutput};
+use crate::records::SessionSnapshot;
 use crate::replay::{self, ReplayLogs};
+use crate::wanted::IsWanted;
 use event_feeder::{DecodedEvent, Error};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use timeline_core::plan::Plan;
 
 /// What is asked.
 #[derive(Clone, Copy)]
-pub struct AsOfQuestion<'a> {
+pub(crate) struct AsOfQuestion<'a> {
     /// The instant.
     pub at: Time,
     /// Index of the metric whose values are wanted.
@@ -30,7 +31,7 @@ pub struct AsOfQuestion<'a> {
 
 /// Sessions as they were.
 #[derive(Debug, Default)]
-pub struct AsOfSessions {
+pub(crate) struct AsOfSessions {
     /// Those that had begun, those that were over included, in no order; with values of the metric alone.
     pub sessions: Vec<SessionSnapshot>,
     /// Rows of them. More than were to be told if they are not all: then reading ended before its end.
@@ -51,7 +52,11 @@ impl AsOfSessions {
 }
 
 /// Reads logs again through an instant. Not to the end if there are too many rows, or nobody wants them.
-pub fn replay(plan: &Arc<Plan>, logs: ReplayLogs<'_>, question: AsOfQuestion<'_>) -> Result<AsOfSessions, Error> {
+pub(crate) fn replay(
+    plan: &Arc<Plan>,
+    logs: ReplayLogs<'_>,
+    question: AsOfQuestion<'_>,
+) -> Result<AsOfSessions, Error> {
     let AsOfQuestion { at, metric, keys, rows_max, is_wanted } = question;
     let mut lane: Lane = Lane::new(Arc::clone(plan), Some(at));
     let mut told = AsOfSessions::default();

@@ -3,12 +3,15 @@
 //! It is the engine itself, not another implementation: the same lanes as in the durable processor, read once at the horizon.
 
 use crate::feed::{Feed, FeedItem};
+use crate::file_counts::{EmptyFile, FileCounts};
 use crate::lane::image::{self, ImageError};
-use crate::lane::{AlertRow, Lane, LateEvent, RecordedSpan, Recorder, SessionOutput, SessionSnapshot, Watcher};
+use crate::lane::{Lane, Recorder, SessionOutput, SessionSink, Watcher};
 use crate::pipeline::{DecodedBlock, LaneLost, Pipeline, SourceStart};
+use crate::records::{AlertRow, LateEvent, RecordedSpan, SessionSnapshot};
 use crate::remarks;
 use crate::time_jumps::{TimeJump, TimeJumpEffect, TimeJumps};
-use crate::totals::MetricTotals;
+use crate::totals::{MetricTotals, SessionFold};
+use event_feeder::file::FileTable;
 use event_feeder::world;
 use event_feeder::{DeadLetter, Notice, Position, RecordCode, RecordTraits, Source};
 use std::collections::BTreeMap;
@@ -27,12 +30,14 @@ pub struct Options {
     pub spans: bool,
     /// How many dead letters are kept beyond the first [`DEAD_MAX`].
     pub more_dead: usize,
+    /// Whether only totals are wanted, and rows neither of sessions nor of alerts that are on.
+    pub totals_only: bool,
 }
 
 /// What came out.
 #[derive(Debug, Default)]
 pub struct Evaluation {
-    /// All sessions, in no order; those that are alive have no end.
+    /// All sessions, in no order; those that are alive have no end. None if only totals are wanted.
     pub sessions: Vec<SessionSnapshot>,
     /// All spans of alerts, in no order.
     pub alerts: Vec<AlertRow>,
@@ -40,6 +45,8 @@ pub struct Evaluation {
     pub spans: Vec<RecordedSpan>,
     /// The aggregated metrics.
     pub totals: MetricTotals,
+    /// Values that sessions have forgotten beyond the caps of their workers.
+    pub forgotten: u64,
     /// Events that came too late, those that were repaired included.
     pub late: Vec<LateEvent>,
     /// Events that were dropped because they had come before.
@@ -69,6 +76,9 @@ pub struct SourceSummary {
     pub events: u64,
     /// What they have.
     pub seen: RecordTraits,
+    /// The files of which no event was read; of a log that is no files the log itself.
+    pub empty: Vec<EmptyFile>,
+    files: FileCounts,
     /// Of each block where it begins, its least and its largest time.
     blocks: Vec<(Position, Time, Time)>,
     leaps: TimeJumps,
@@ -78,9 +88,18 @@ impl SourceSummary {
     fn add(&mut self, decoded: &DecodedBlock) {
         self.records += decoded.records;
         self.events += decoded.events;
+        self.files.add(&decoded.origin, decoded.records, decoded.events);
         self.seen.add(decoded.seen.clone());
         let times = decoded.seen.least.zip(decoded.max_time);
         self.blocks.extend(times.map(|(least, largest)| (decoded.start, least, largest)));
+    }
+
+    /// Takes note of which files of its log gave nothing.
+    fn look_at_files(&mut self, files: &FileTable) {
+        self.empty = self.files.without_events(files.iter().map(|file| &*file.name));
+        if files.is_empty() && self.events == 0 {
+            self.empty.push(EmptyFile { name: "standard input".to_owned(), records: self.records });
+        }
     }
 
     /// The events because of which others are late, for they are far ahead of all before them.
@@ -219,7 +238,15 @@ fn run<W: Watcher + Send + 'static>(
     options: &Options,
     collect: fn(W, &mut Vec<RecordedSpan>),
 ) -> Result<Evaluation, Error> {
-    let lanes = (0..options.threads.max(1)).map(|_| Lane::<W>::new(Arc::clone(plan), options.until)).collect();
+    let totals_only = options.totals_only;
+    let lane = |_| {
+        let mut lane = Lane::<W>::new(Arc::clone(plan), options.until);
+        if totals_only {
+            lane.fold_sessions();
+        }
+        lane
+    };
+    let lanes = (0..options.threads.max(1)).map(lane).collect();
     let mut begun = vec![SourceStart::default(); sources.len()];
     let mut pipeline = Pipeline::start(plan, lanes, &begun, options.until);
     let mut feed = Feed::new(plan, sources, false);
@@ -238,19 +265,25 @@ fn run<W: Watcher + Send + 'static>(
     }
     let parts = pipeline.call(move |lane, progress| {
         let (mut outcome, late) = lane.drain();
-        let mut live = vec![];
+        let (mut live, mut fold) = (vec![], SessionFold::new(lane.plan()));
         if let Some(horizon) = options_horizon(progress.until, progress.max_time()) {
-            lane.read(horizon, &mut outcome, |session| live.push(session));
+            let mut tell = |session| live.push(session);
+            let mut sink = if totals_only { SessionSink::Totals(&mut fold) } else { SessionSink::Rows(&mut tell) };
+            lane.read_into(horizon, &mut outcome, &mut sink);
         }
         let watchers = lane.take_watchers();
-        (outcome, late, live, watchers)
+        (outcome, late, (live, fold), watchers)
     })?;
     take_decoded(&pipeline, &mut feed, &mut evaluation, &mut begun, dead_max);
     evaluation.notices.extend(feed.notices());
+    for (number, looked) in evaluation.sources.iter_mut().enumerate() {
+        looked.look_at_files(feed.files(number));
+    }
     let max_time = begun.iter().filter_map(|begun| begun.max_time).max();
     evaluation.horizon = options.until.or(max_time).filter(|_| max_time.is_some());
     evaluation.totals.set_horizon(evaluation.horizon, evaluation.horizon.unwrap_or(Time::MIN));
-    for (outcome, late, live, watchers) in parts {
+    for (outcome, late, (live, fold), watchers) in parts {
+        take_folded(fold, &mut evaluation);
         take_told(plan, outcome, live, late, &mut evaluation);
         for watcher in watchers {
             collect(watcher, &mut evaluation.spans);
@@ -271,7 +304,8 @@ fn take_told(
     evaluation: &mut Evaluation,
 ) {
     outcome.counted.iter().for_each(|counted| evaluation.totals.merge(counted));
-    let SessionOutput { closed, alerts, duplicates, stragglers, failed, .. } = outcome;
+    let SessionOutput { closed, alerts, duplicates, stragglers, failed, folded, .. } = outcome;
+    folded.into_iter().for_each(|folded| take_folded(folded, evaluation));
     for letter in failed.iter().map(|failed| failed.letter(plan)) {
         *evaluation.dead_counts.entry(letter.code).or_default() += 1;
         evaluation.dead.push(letter);
@@ -281,9 +315,16 @@ fn take_told(
     evaluation.alerts.extend(alerts);
     for session in closed.into_iter().chain(live) {
         evaluation.totals.add(plan, &session);
+        evaluation.forgotten += session.forgotten;
         evaluation.alerts.extend(session.open_alerts.iter().cloned());
         evaluation.sessions.push(session);
     }
+}
+
+fn take_folded(folded: SessionFold, evaluation: &mut Evaluation) {
+    let (totals, forgotten) = folded.into_totals();
+    evaluation.totals.merge(&totals);
+    evaluation.forgotten += forgotten;
 }
 
 /// Sorts dead letters and drops all but the first; blocks are decoded by several threads and come as they are done.

@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** a file is only ever left out of an answer because somebody said so; the state then says so for good.
 
-use crate::checkpoint::{CheckpointReader, FileKind, FileRef, Finding, ObjectProblem};
+use crate::checkpoint::{CheckpointReader, FileKind, FileRef, Finding, ObjectProblem, whole_name};
 use crate::code::StateCode;
 use event_feeder::world::Instant;
 use serde::{Deserialize, Serialize};
@@ -177,35 +177,6 @@ pub fn refusal(finding: &Finding) -> String {
     format!("[{code}] {file}: {}; the answer would be without what it holds: {}", finding.problem, help(code, file))
 }
 
-/// The name within the job's state of an object of a partition's folder.
-pub fn whole_name(folder: &str, object: &str) -> String {
-    if folder.is_empty() { object.to_owned() } else { format!("{folder}/{object}") }
-}
-
 fn is_at(file: &str, folder: &str, object: &str) -> bool {
     file.strip_suffix(object).is_some_and(|rest| rest.strip_suffix('/').unwrap_or(rest) == folder)
-}
-
-/// Whether one of the names that a user gave is that of a file: whole, or from any of its folders on.
-pub fn is_named(names: &[String], file: &str) -> bool {
-    names.iter().any(|name| {
-        let name = name.trim_end_matches('/');
-        !name.is_empty() && file.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_named_whole_or_from_a_folder_on() {
-        let file = "sources/s/results/g1-e2-finals.parquet";
-        for name in [file, "results/g1-e2-finals.parquet", "g1-e2-finals.parquet"] {
-            assert!(is_named(&["x".into(), name.into()], file), "{name}");
-        }
-        for name in ["", "/", "finals.parquet", "ces/s/results/g1-e2-finals.parquet", "results"] {
-            assert!(!is_named(&[name.into()], file), "{name}");
-        }
-    }
 }

@@ -6,7 +6,7 @@
 //! **Invariant:** in which order the blocks of two sources come decides nothing. An event is late by the log of its own
 //! source alone, and everything else happens in the order of event time.
 
-use event_feeder::{Block, Error, Gap, Next, Notice, Position, Source};
+use event_feeder::{Block, Error, Gap, Next, Notice, Position, Source, UnendedRecord};
 use timeline_core::Time;
 use timeline_core::plan::Plan;
 
@@ -137,6 +137,23 @@ impl Feed {
         } else {
             FeedItem::Idle
         })
+    }
+
+    /// Hands out the last record of a log that has no end yet, where it is a whole one all the same; see
+    /// [`Source::take_unended`].
+    pub fn take_unended(&mut self) -> Result<Option<Block>, Error> {
+        let alone = self.readings.len() == 1;
+        for (i, reading) in self.readings.iter_mut().enumerate() {
+            if let Some(block) = reading.source.take_unended()? {
+                return Ok(Some(if alone { block } else { numbered(block, i as u8) }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What was read at the end of the log of a source and has no end yet.
+    pub fn unended(&self, source: usize) -> Option<UnendedRecord> {
+        self.readings[source].source.unended()
     }
 
     /// Whether from now on nothing is read ahead of the source that is farthest behind.

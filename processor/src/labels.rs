@@ -3,13 +3,11 @@
 //! A plan goes on unchanged when some of its outputs were replaced or dropped, for other state would have to begin anew.
 //! Of those that are hidden no further row is written, published or shown; what was committed before stays readable.
 
-use crate::outputs::alert_changes::AlertChanges;
-use crate::results::PARTS;
+use crate::rows::PARTS;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use timeline_core::plan::Plan;
 
 /// The column with the version of a row's definition.
 pub(crate) const VERSION: &str = "version";
@@ -29,12 +27,6 @@ impl Labels {
     /// Whether an output is seen.
     pub(crate) fn shows(&self, name: &str) -> bool {
         !self.hidden.contains(name)
-    }
-
-    /// Likewise of what is told of alerts.
-    pub(crate) fn hide_facts(&self, plan: &Plan, facts: &mut AlertChanges) {
-        facts.began.retain(|row| self.shows(&plan.alerts[row.alert].name));
-        facts.ended.retain(|row| self.shows(&plan.alerts[row.alert].name));
     }
 
     /// The rows of a table of history with the versions of their definitions, if its rows are of definitions.

@@ -2,6 +2,7 @@
 //!
 //! | module | is |
 //! |---|---|
+//! | [`records`] | what sessions come to, as all of these hand it on |
 //! | [`lane`], [`pipeline`] | sessions of one thread; the threads of one partition |
 //! | [`feed`] | the logs of a partition's sources, read side by side |
 //! | [`batch`] | evaluation of a log at one go, without state |
@@ -10,15 +11,19 @@
 //! | [`time_jumps`] | events far ahead of their log, because of which others are late |
 //! | [`input`] | what a source is bound to: a log of partitions |
 //! | [`retained`] | the retained log: events of a live log, for replays |
-//! | [`replay`], [`spans`], [`story`] | logs that are read once more, for what only that can say |
+//! | `replay`, `as_of`, `spans`, `story` | logs that are read once more, for what only that can say |
 //! | [`partition`], [`checkpoint`], [`results`] | the loop of a durable partition, its checkpoints, its history |
 //! | [`damage`], [`code`] | what of all that is missing or broken; the codes that say so |
 //! | [`outputs`] | results on their way out: published as they are committed |
-//! | [`totals`], [`rows`], [`outliers`] | from sessions to answers |
+//! | [`totals`], [`rows`], `outliers` | from sessions to answers |
 //! | [`service`], [`programs`], [`engine`] | all partitions and the deployed programs; what can be asked of them |
 //! | [`sql`], [`http`], `postgres` | how it is asked |
+//! | `members`, `peers` | processors that share a state, and what they ask each other |
 //! | [`server`], [`questions`] | threads and places of those who ask; how many questions are at work at a time |
 //! | `measured` | what the process measures of itself |
+//!
+//! Modules are in layers, of which each knows only those below it: `ARCHITECTURE.md` has them, `tests/tidy/layers.rs` the
+//! table by module.
 //!
 //! # Glossary
 //!
@@ -42,14 +47,13 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
-pub mod as_of;
+mod as_of;
 pub mod batch;
-pub mod checkpoint;
-pub mod code;
 mod connection;
 pub mod damage;
 pub mod engine;
 pub mod feed;
+pub mod file_counts;
 #[cfg(feature = "flight")]
 pub mod flight;
 pub mod history;
@@ -59,30 +63,31 @@ mod labels;
 pub mod lane;
 pub mod log_position;
 pub mod measured;
-pub mod members;
+mod members;
 pub mod memory;
 pub mod operators;
-pub mod outliers;
+mod outliers;
 pub mod outputs;
 pub mod partition;
-pub mod peers;
+mod peers;
 pub mod pipeline;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod programs;
 pub mod questions;
 mod recent;
+pub mod records;
 pub mod remarks;
-pub mod replay;
+mod replay;
 pub mod results;
 pub mod retained;
 pub mod rows;
 pub mod server;
 pub mod service;
-pub mod spans;
+mod spans;
 pub mod sql;
 mod start_markers;
-pub mod story;
+mod story;
 pub mod time_jumps;
 #[cfg(feature = "postgres")]
 pub mod tls;
@@ -91,4 +96,8 @@ pub mod totals;
 pub mod traced;
 #[cfg(any(feature = "sql", feature = "lake"))]
 mod url;
+mod wanted;
 pub mod watermark;
+
+pub use timeline_checkpoint as checkpoint;
+pub use timeline_checkpoint::code;

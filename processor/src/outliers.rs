@@ -5,7 +5,7 @@
 //! themselves. Where more than half of the values are equal that deviation is zero; then the mean absolute deviation serves.
 
 use crate::engine::Page;
-use crate::lane::{AlertRow, SessionSnapshot};
+use crate::records::{AlertRow, SessionSnapshot};
 use crate::rows::{ColumnKind, RowCell, TableBuilder, dimension_column, value_cells, value_columns};
 use crate::totals::Amount;
 use arrow::array::RecordBatch;
@@ -23,7 +23,7 @@ struct Candidate<'a> {
 }
 
 /// What the values of a metric are, if they are no numbers, of which alone some are far from the rest.
-pub fn no_number(kind: plan::TimelineKind) -> Option<&'static str> {
+pub(crate) fn no_number(kind: plan::TimelineKind) -> Option<&'static str> {
     match kind {
         plan::TimelineKind::Event(Type::String) | plan::TimelineKind::State(Type::String) => Some("texts"),
         plan::TimelineKind::Event(Type::Bool) | plan::TimelineKind::State(Type::Bool) => Some("true or false"),
@@ -37,7 +37,7 @@ pub fn no_number(kind: plan::TimelineKind) -> Option<&'static str> {
 
 /// `session, dimensions, value..., score, why, partial`: a page of the sessions (or shares) of a metric, farthest first, and
 /// how many there are that are not at the median.
-pub fn of_metric<'a>(
+pub(crate) fn of_metric<'a>(
     plan: &Plan,
     metric: usize,
     sessions: impl Iterator<Item = &'a SessionSnapshot>,
@@ -89,7 +89,7 @@ fn columns() -> impl Iterator<Item = (String, ColumnKind)> {
 
 /// `session, dimensions, value..., score, why, partial`: a page of the sessions of an alert, by the time that it was on, and
 /// how many there are. `partial` says whether a session of that key is; null where that is not known.
-pub fn of_alert(
+pub(crate) fn of_alert(
     alerts: &[(AlertRow, i64)],
     page: Page,
     partial: impl Fn(&str) -> Option<bool>,
@@ -144,7 +144,7 @@ fn median(values: &mut [f64]) -> f64 {
 }
 
 /// Sessions of a metric out of committed rows of `finals`.
-pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<SessionSnapshot> {
+pub(crate) fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<SessionSnapshot> {
     use arrow::array::{Array, BooleanArray, Decimal128Array, Float64Array, StringArray};
     let own = &plan.metrics[metric];
     let column = |name: &str| batch.column_by_name(name);
@@ -197,7 +197,7 @@ pub fn from_history(plan: &Plan, metric: usize, batch: &RecordBatch) -> Vec<Sess
 }
 
 /// Spans of an alert out of committed rows of `alerts`, with their ends.
-pub fn alerts_from_history(alert: usize, name: &str, batch: &RecordBatch) -> Vec<(AlertRow, i64)> {
+pub(crate) fn alerts_from_history(alert: usize, name: &str, batch: &RecordBatch) -> Vec<(AlertRow, i64)> {
     use arrow::array::{Array, StringArray, TimestampNanosecondArray};
     let text = |name: &str| batch.column_by_name(name).and_then(|c| c.as_any().downcast_ref::<StringArray>().cloned());
     let time = |name: &str| {

@@ -28,6 +28,7 @@ mod beginning;
 mod checkpointing;
 mod committed;
 mod damaged;
+mod ends;
 mod error;
 mod gathered;
 mod growth;
@@ -52,8 +53,9 @@ mod zones;
 
 pub use ask::{ANSWER_TIME, Ask, Asks, NoAnswer, PartitionAnswer, PartitionHandle, PendingAnswer};
 pub(crate) use asked::asked_by;
+pub use beginning::DeploymentStart;
 pub use error::Error;
-pub use looking::RecordFindings;
+pub use looking::{AnswerLoss, RecordFindings};
 pub use options::{Counts, Options};
 pub use preflight::before;
 pub use recovery::Recovery;

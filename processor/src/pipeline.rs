@@ -57,6 +57,8 @@ pub struct DecodedBlock {
     pub source: usize,
     /// Where it begins.
     pub start: Position,
+    /// Name of the file, stream or topic that it is of.
+    pub origin: Arc<str>,
     /// Records in it.
     pub records: u64,
     /// Usable events in it.
@@ -291,12 +293,6 @@ impl<W> std::fmt::Debug for Pipeline<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pipeline").field("lanes", &self.commands.len()).finish_non_exhaustive()
     }
-}
-
-/// The lane that a key falls to.
-#[inline]
-pub fn lane_of(hash: u64, lanes: usize) -> usize {
-    ((u128::from(hash) * lanes as u128) >> 64) as usize
 }
 
 #[cfg(test)]

@@ -18,8 +18,9 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
+pub use crate::partition::DeploymentStart;
 pub(crate) use carrying::is_as_it_was;
-pub use deployment::{Deployment, DeploymentStart, Sealed, SealedLog};
+pub use deployment::{Deployment, Sealed, SealedLog};
 
 use crate::checkpoint::Error as StoreError;
 use crate::checkpoint::ProgramStore;

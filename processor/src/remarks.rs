@@ -12,6 +12,10 @@ use timeline_core::{SECOND, Time, instant_text, nearest};
 /// After how many records a source that goes on is spoken of.
 pub const RECORDS: u64 = 1000;
 
+/// After how many records of such a source it is said on standard error that none of them has a column: what is rare may come
+/// late. Answers, and the remarks of queries, say it of any number.
+pub const RECORDS_OF_COLUMNS: u64 = 100_000;
+
 /// In nanoseconds.
 const MILLISECOND: i64 = 1_000_000;
 
@@ -28,6 +32,13 @@ pub struct Remark {
     pub notice: Notice,
     /// Of which column.
     pub column: Option<u64>,
+}
+
+impl Remark {
+    /// Whether an answer is hardly the one that was meant because of it.
+    pub fn spoils_answers(&self) -> bool {
+        matches!(self.notice.code, RecordCode::Unseen | RecordCode::InList | RecordCode::WrongUnit)
+    }
 }
 
 /// What there is to say of the records of one of a plan's sources: `records` of them, of which `events` were usable.

@@ -10,7 +10,7 @@ use event_feeder::{Batch, Decoder, Error, Source};
 use timeline_core::Time;
 
 /// Logs as they are to be read once more, one for each source of a plan.
-pub struct ReplayLogs<'a> {
+pub(crate) struct ReplayLogs<'a> {
     /// They end at the places of `reach`.
     pub sources: Vec<Box<dyn Source>>,
     /// Of each the largest event time of what is not read again, since it is not kept.
@@ -21,7 +21,7 @@ pub struct ReplayLogs<'a> {
 
 /// Reads logs again through a lane. `each` gives it what it is to have of a batch, and says whether to go on; its last
 /// argument is how far behind its watermark the batch's source still takes events.
-pub fn replay<W: Watcher>(
+pub(crate) fn replay<W: Watcher>(
     lane: &mut Lane<W>,
     logs: ReplayLogs<'_>,
     until: Option<Time>,

@@ -5,11 +5,13 @@
 //!
 //! **Invariant:** a file is never changed, and a row is in one file that a checkpoint names.
 
+pub(crate) mod layout;
 pub(crate) mod lookup;
 mod pending;
 mod reading;
 mod retention;
 
+pub use crate::rows::PARTS;
 pub use pending::{Pending, dead_letters, late_events};
 pub(crate) use reading::schema_of;
 #[cfg(feature = "lake")]
@@ -20,7 +22,6 @@ pub(crate) use retention::{Retention, until};
 
 use crate::checkpoint::{self, CheckpointReader, FileKind, FileRef, Putter};
 use crate::damage::Damage;
-use crate::history::layout;
 use crate::labels::{Labels, VERSION};
 use arrow::array::RecordBatch;
 use arrow::compute::filter_record_batch;
@@ -39,8 +40,6 @@ use timeline_core::plan::Plan;
 
 /// The tables of history.
 pub const TABLES: [&str; 5] = ["finals", "alerts", "late_events", "dead_letters", PARTS];
-/// What groups of windows came to that are over; no table that can be asked for, but what `totals` are made of.
-pub const PARTS: &str = "parts";
 /// Files of one table before they are put together.
 const FILES_MAX: usize = 24;
 /// What the facts of a result file say since [`Layout::Exact`].

@@ -6,9 +6,10 @@
 //! **Invariant:** what is told agrees with the answer whose places the logs were read up to: the same events, judged by
 //! the same watermarks and silences.
 
-use crate::engine::IsWanted;
-use crate::lane::{Lane, RecordedSpan, Recorder, SessionOutput};
+use crate::lane::{Lane, Recorder, SessionOutput};
+use crate::records::RecordedSpan;
 use crate::replay::{self, ReplayLogs};
+use crate::wanted::IsWanted;
 use event_feeder::{DecodedEvent, Error};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,13 +17,13 @@ use timeline_core::Time;
 use timeline_core::plan::Plan;
 
 /// Whether some metric of a plan keeps its spans.
-pub fn are_kept(plan: &Plan) -> bool {
+pub(crate) fn are_kept(plan: &Plan) -> bool {
     plan.metrics.iter().any(|metric| metric.keep_spans)
 }
 
 /// The spans through a horizon, out of logs read again, of all sessions or of those with some keys. In no order; not all of
 /// them if nobody wants them any more.
-pub fn replay(
+pub(crate) fn replay(
     plan: &Arc<Plan>,
     logs: ReplayLogs<'_>,
     horizon: Time,

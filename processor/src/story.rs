@@ -7,8 +7,9 @@ mod causes;
 #[cfg(test)]
 mod tests;
 
-use crate::lane::{Lane, LateReason, RecordedSpan, Recorder, SessionOutput, SessionSnapshot};
+use crate::lane::{Lane, Recorder, SessionOutput};
 use crate::log_position::{LogPosition, place_text};
+use crate::records::{LateReason, RecordedSpan, SessionSnapshot};
 use crate::replay::{ReplayLogs, replay};
 use causes::{Causes, Recorded};
 use event_feeder::file::{FileTable, Options};
@@ -33,7 +34,7 @@ struct StoryEvent {
 
 /// What to tell.
 #[derive(Clone, Debug)]
-pub struct StoryQuestion<'a> {
+pub(crate) struct StoryQuestion<'a> {
     /// The session's key.
     pub key: &'a str,
     /// An instant to look at; the horizon if not given.
@@ -49,13 +50,22 @@ pub struct StoryQuestion<'a> {
 }
 
 /// The log of files of a source as it was read, once more from one plain position up to another.
-pub fn files_again(plan: &Plan, source: usize, files: FileTable, places: (Position, Position)) -> Box<dyn Source> {
+pub(crate) fn files_again(
+    plan: &Plan,
+    source: usize,
+    files: FileTable,
+    places: (Position, Position),
+) -> Box<dyn Source> {
     let fields = Some(fields_read(plan, source));
     Box::new(FileSource::replay(Options { fields, ..Options::default() }, files, places.0, places.1))
 }
 
 /// Reads the session again, out of the logs of all sources, each of which ends at its position.
-pub fn tell(plan: &Arc<Plan>, sources: Vec<Box<dyn Source>>, question: &StoryQuestion<'_>) -> Result<Json, Error> {
+pub(crate) fn tell(
+    plan: &Arc<Plan>,
+    sources: Vec<Box<dyn Source>>,
+    question: &StoryQuestion<'_>,
+) -> Result<Json, Error> {
     let mut lane: Lane<Recorder<true>> = Lane::new(Arc::clone(plan), question.at);
     let hash = key_hash(question.key.as_bytes());
     let logs = ReplayLogs { sources, before: &question.before, reach: question.reach };

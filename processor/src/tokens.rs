@@ -8,7 +8,6 @@
 //! **Invariant:** a word is compared with every token by digests, to the end, so that how long it takes says nothing of
 //! any of them.
 
-use crate::http::BearerToken;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -36,6 +35,36 @@ impl Role {
             Role::Reader => "reader",
             Role::Deployer => "deployer",
         }
+    }
+}
+
+/// A secret that requests must bring as `Authorization: Bearer TOKEN`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BearerToken(String);
+
+impl BearerToken {
+    /// The token in a text, blanks around it left out; `None` where nothing usable is there.
+    ///
+    /// It is one word of visible ASCII, as a header takes it.
+    pub fn new(text: &str) -> Option<BearerToken> {
+        let token = text.trim();
+        let usable = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        usable.then(|| BearerToken(token.to_owned()))
+    }
+
+    /// The value of the header that shows it.
+    pub fn header(&self) -> String {
+        format!("Bearer {}", self.0)
+    }
+
+    fn digest(&self) -> blake3::Hash {
+        blake3::hash(self.0.as_bytes())
+    }
+}
+
+impl fmt::Debug for BearerToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
     }
 }
 
@@ -198,8 +227,7 @@ impl fmt::Debug for TokenStore {
 
 #[cfg(test)]
 mod tests {
-    use super::{Role, TokenStore};
-    use crate::http::BearerToken;
+    use super::{BearerToken, Role, TokenStore};
 
     fn told(tokens: &TokenStore, word: &str) -> Option<(String, Role)> {
         tokens.who(word.as_bytes()).map(|who| (who.name, who.role))
@@ -251,5 +279,13 @@ mod tests {
             assert_eq!(told(&tokens, "open-sesame"), Some(("token".into(), Role::Deployer)));
             assert_eq!(told(&tokens, "open"), None);
         }
+    }
+
+    #[test]
+    fn a_token_is_one_word_and_never_shown() {
+        let token = BearerToken::new(" s3cret\n").expect("a token");
+        assert_eq!(token.header(), "Bearer s3cret");
+        assert!(BearerToken::new(" \n").is_none() && BearerToken::new("two words").is_none());
+        assert_eq!(format!("{token:?}"), "Token(..)");
     }
 }

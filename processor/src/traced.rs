@@ -7,14 +7,8 @@
 //! **Invariant:** none is opened for an event, a batch, a session or a row, and nothing that an answer depends on reads one.
 //! Of a question there is its text, up to [`TEXT_BYTES_MAX`] bytes, and never the values of its parameters.
 
-use crate::engine::EngineError;
-use crate::sql::{RowStream, SqlAnswer};
-use arrow::array::RecordBatch;
 use axum::http::HeaderMap;
 use std::fmt::Display;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use tokio_stream::Stream;
 use tracing::field::Empty;
 use tracing::{Span, info_span};
 
@@ -67,19 +61,9 @@ pub(crate) fn question(sql: &str) -> Span {
     )
 }
 
-/// The answer to a question, whose rows belong to the question's span.
-pub(crate) fn answered(span: Span, answer: Result<SqlAnswer, EngineError>) -> Result<SqlAnswer, EngineError> {
-    match answer {
-        Ok(answer) if !span.is_disabled() => {
-            let rows: RowStream = Box::pin(TracedRows { rows: answer.rows, span, count: 0 });
-            Ok(SqlAnswer { rows, ..answer })
-        }
-        Ok(answer) => Ok(answer),
-        Err(error) => {
-            failed(&span, &error);
-            Err(error)
-        }
-    }
+/// So many rows of its answer were taken.
+pub(crate) fn returned(span: &Span, rows: u64) {
+    span.record("db.response.returned_rows", whole(rows));
 }
 
 /// A deployment of programs, by the names of their files; `plan_only` where it is only told what it would do.
@@ -194,34 +178,6 @@ fn bounded(text: &str) -> &str {
 /// A number as attributes have them, which know no unsigned ones.
 fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// Rows that are counted; the span ends with them.
-struct TracedRows {
-    rows: RowStream,
-    span: Span,
-    count: u64,
-}
-
-impl Stream for TracedRows {
-    type Item = Result<RecordBatch, EngineError>;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
-        let next = this.rows.as_mut().poll_next(context);
-        match &next {
-            Poll::Ready(Some(Ok(batch))) => this.count += batch.num_rows() as u64,
-            Poll::Ready(Some(Err(error))) => failed(&this.span, error),
-            Poll::Ready(None) | Poll::Pending => {}
-        }
-        next
-    }
-}
-
-impl Drop for TracedRows {
-    fn drop(&mut self) {
-        self.span.record("db.response.returned_rows", whole(self.count));
-    }
 }
 
 #[cfg(test)]

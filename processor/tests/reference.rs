@@ -11,9 +11,9 @@ mod strategies;
 mod told;
 
 use event_feeder::{Batch, DecodedEvent, Position, Slice, key_hash};
-use processor::lane::{AlertRow, Lane, LateReason, RecordedSpan, Recorder, SessionOutput, SessionSnapshot, YieldAfter};
-use processor::pipeline::lane_of;
-use processor::totals::{Amount, FoldedNumber, MetricTotals};
+use processor::lane::{Lane, Recorder, SessionOutput, SessionSink, YieldAfter, lane_of};
+use processor::records::{AlertRow, LateReason, RecordedSpan, SessionSnapshot};
+use processor::totals::{Amount, FoldedNumber, MetricTotals, SessionFold};
 use processor::watermark::{IdleAdvances, PartitionProgress, Watermarks};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -156,6 +156,9 @@ fn engine_in_slices(
     let plan = Arc::new(case.plan.clone());
     let mut all: Vec<Lane<Recorder<false>>> = (0..lanes).map(|_| Lane::new(Arc::clone(&plan), case.until)).collect();
     (0..).zip(&mut all).for_each(|(number, lane)| lane.yield_after(number, yield_after));
+    // The same without rows: what comes of them is to be what is folded.
+    let mut folding: Vec<Lane> = (0..lanes).map(|_| Lane::new(Arc::clone(&plan), case.until)).collect();
+    folding.iter_mut().for_each(Lane::fold_sessions);
     let mut turns = turns.iter().copied().chain([0]).cycle();
     let mut progress = PartitionProgress::nothing(&plan, case.until);
     let batches = batches(case, cuts, mix);
@@ -166,12 +169,14 @@ fn engine_in_slices(
                 .filter(|i| lane_of(batch.events[*i as usize].hash, lanes) == number)
                 .collect();
             lane.take(batch, &mine, &Watermarks { before, after, silences: &IdleAdvances::default() });
+            folding[number].take(batch, &mine, &Watermarks { before, after, silences: &IdleAdvances::default() });
             (0..turns.next().unwrap_or(0)).for_each(|_| lane.go_on());
         }
         let source = batch.start.source;
         if ends && i + 1 < batches.len() && batches[i + 1..].iter().all(|later| later.start.source != source) {
             progress.sources[usize::from(source)].ended = true;
             all.iter_mut().for_each(|lane| lane.release(progress.clock()));
+            folding.iter_mut().for_each(|lane| lane.release(progress.clock()));
         }
     }
     let max_time = progress.max_time();
@@ -186,7 +191,9 @@ fn engine_in_slices(
         late.extend(lane_late);
         if let Some(horizon) = horizon {
             let mut reading = lane.to_read();
-            while !lane.read_some(&mut reading, horizon, &mut outcome, |session| sessions.push(session), yield_after) {}
+            let mut tell = |session| sessions.push(session);
+            let mut sink = SessionSink::Rows(&mut tell);
+            while !lane.read_some(&mut reading, horizon, &mut outcome, &mut sink, yield_after) {}
         }
         spans.extend(lane.take_watchers().into_iter().flat_map(|watcher| watcher.spans));
     }
@@ -195,14 +202,34 @@ fn engine_in_slices(
     let spans = spans.iter().map(|span| span_text(&plan, span)).collect();
     late.append(&mut outcome.stragglers);
     counted.extend(outcome.counted);
+    let mut totals = MetricTotals::new(&plan);
+    sessions.iter().for_each(|session| totals.add(&plan, session));
+    counted.iter().for_each(|counted| totals.merge(counted));
+    assert_eq!(folded(&plan, folding, horizon), totals, "what is folded is what rows come to");
     answers(&plan, (&sessions, &counted), outcome.alerts, &late, spans, horizon)
+}
+
+/// What lanes come to that make no rows.
+fn folded(plan: &Plan, lanes: Vec<Lane>, horizon: Option<Time>) -> MetricTotals {
+    let mut totals = MetricTotals::new(plan);
+    for mut lane in lanes {
+        let (mut outcome, _) = lane.drain();
+        let mut live = SessionFold::new(plan);
+        if let Some(horizon) = horizon {
+            lane.read_into(horizon, &mut outcome, &mut SessionSink::Totals(&mut live));
+        }
+        assert!(outcome.closed.is_empty(), "no row is made");
+        totals.add_told(plan, &outcome.closed, outcome.counted.as_ref());
+        outcome.folded.into_iter().chain([live]).for_each(|fold| totals.merge(&fold.into_totals().0));
+    }
+    totals
 }
 
 fn answers(
     plan: &Plan,
     (sessions, counted): (&[SessionSnapshot], &[MetricTotals]),
     mut alerts: Vec<AlertRow>,
-    late: &[processor::lane::LateEvent],
+    late: &[processor::records::LateEvent],
     spans: Vec<String>,
     horizon: Option<Time>,
 ) -> Answers {

@@ -46,6 +46,9 @@ pub(crate) struct ReplyNote {
 pub(crate) struct SessionReply {
     pub(crate) key: String,
     pub(crate) sessions: Vec<ReplySession>,
+    /// Why it may not be what is meant.
+    #[serde(default)]
+    pub(crate) notes: Vec<ReplyNote>,
 }
 
 /// One session.

@@ -26,9 +26,7 @@ impl PositionsFlag {
 
     /// The same, with the columns of a value folded into one if `fold`.
     pub(super) fn print_as(&self, rows: ArrivingRows, format: OutputFormat, fold: bool) -> Result<()> {
-        for ReplyNote { message, help } in &rows.notes {
-            eprintln!("timeline: {message}\n  help: {help}");
-        }
+        tell_notes(&rows.notes);
         if !self.positions {
             tell(&rows.positions, "; --positions says where each is");
             let schema = rows.schema.clone();
@@ -53,6 +51,13 @@ impl PositionsFlag {
             Ok(RecordBatch::try_new(wide.clone(), arrays)?)
         });
         output::print(format, &schema, batches, fold)
+    }
+}
+
+/// Says on standard error why an answer may not be the one that is meant.
+pub(super) fn tell_notes(notes: &[ReplyNote]) {
+    for ReplyNote { message, help } in notes {
+        eprintln!("timeline: {message}\n  help: {help}");
     }
 }
 

@@ -222,7 +222,7 @@ fn decode(file: &Path, plan: &Arc<Plan>) -> Result<()> {
 
 /// Evaluates the file; the sums of both metrics by CDN.
 fn evaluate(file: &Path, plan: &Arc<Plan>, threads: usize) -> Result<plain::Sums> {
-    let options = batch::Options { threads, ..batch::Options::default() };
+    let options = batch::Options { threads, totals_only: true, ..batch::Options::default() };
     let evaluation = batch::evaluate(plan, vec![Box::new(open(file)?)], &options);
     let evaluation = evaluation.map_err(|error| Error::Unreadable(error.to_string()))?;
     let mut sums = plain::Sums::new();

@@ -108,6 +108,10 @@ pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
     let mut findings = Findings::default();
     findings.ok(&format!("timeline {}", env!("CARGO_PKG_VERSION")));
     room::check(&state, &mut findings);
+    if !state::can_be_asked(&state, &mut findings) {
+        findings.unknown("nothing else was looked at, for all of it is compared with the state");
+        return told(&findings);
+    }
     state::check(&state, now(), &mut findings);
     let plans = keys::plans(&args.programs, &state, &mut findings)?;
     let declared = keys::declared(&plans);
@@ -125,6 +129,11 @@ pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
         one_router(&group, &seen, &mut findings);
     }
     outputs::look(args, settings, &mut findings)?;
+    told(&findings)
+}
+
+/// What it comes to.
+fn told(findings: &Findings) -> Result<()> {
     match findings.faults {
         0 => Ok(()),
         1 => Err(Error::Other(anyhow::anyhow!("1 fault was found"))),

@@ -172,7 +172,13 @@ pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
     let mut evaluations = vec![];
     for (plan, inputs) in plans.iter().zip(bound) {
         let until = args.until.as_deref().map(|text| input::until(text, &plan.source.time_unit)).transpose()?;
-        let options = batch::Options { threads, until, spans: args.show == Show::Spans, more_dead };
+        let options = batch::Options {
+            threads,
+            until,
+            spans: args.show == Show::Spans,
+            more_dead,
+            totals_only: args.show == Show::Totals,
+        };
         let mut run = |plan: &Arc<Plan>| -> Result<Evaluation> {
             let paths: Vec<&str> = inputs.iter().flatten().map(|input| input.path.as_str()).collect();
             let reading = FilesReading::new(&paths, args.quiet.quiet);

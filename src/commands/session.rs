@@ -2,7 +2,7 @@
 
 mod picture;
 
-use super::answer::{bare, shown, tell};
+use super::answer::{bare, shown, tell, tell_notes};
 use crate::args::{ServerFlag, SyncFlags, rfc3339, scaled_decimal};
 use crate::client::ReplySession;
 use crate::draw::{Style, draw};
@@ -81,6 +81,7 @@ pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
     if reply.sessions.is_empty() {
         return Err(unknown(&args.key));
     }
+    tell_notes(&reply.notes);
     tell(&positions, "; the table partitions says where each is");
     let style = Style::for_stdout(args.ascii);
     let mut text = String::new();

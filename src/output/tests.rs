@@ -65,8 +65,8 @@ fn columns_of_one_name_are_all_there() {
     let ints = |x: i64| -> ArrayRef { Arc::new(Int64Array::from(vec![x])) };
     let schema = Arc::new(arrow::datatypes::Schema::new(fields));
     let twice = RecordBatch::try_new(schema, vec![ints(1), ints(2), ints(3), ints(4)]).unwrap();
-    check(OutputFormat::Jsonl, &[twice.clone()], false, "{\"n\":1,\"n_3\":2,\"n_2\":3,\"n_4\":4}\n");
-    check(OutputFormat::Csv, &[twice.clone()], false, "n,n,n_2,n\n1,2,3,4\n");
+    check(OutputFormat::Jsonl, std::slice::from_ref(&twice), false, "{\"n\":1,\"n_3\":2,\"n_2\":3,\"n_4\":4}\n");
+    check(OutputFormat::Csv, std::slice::from_ref(&twice), false, "n,n,n_2,n\n1,2,3,4\n");
     let start =
         Field::new("start", DataType::Timestamp(arrow::datatypes::TimeUnit::Nanosecond, Some("UTC".into())), true);
     let schema = Arc::new(arrow::datatypes::Schema::new(vec![start.clone(), start]));

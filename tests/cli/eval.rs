@@ -226,7 +226,9 @@ fn a_reader_that_goes_away_is_no_failure() {
         drop(child.stdin.take());
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{format}");
-        assert_eq!(String::from_utf8(output.stderr).unwrap(), "timeline: player: no records\n", "{format}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        let wanted = "timeline: [TL2149] player: no events were read of standard input (0 records)\n  help: ";
+        assert!(said.starts_with(wanted) && said.lines().count() == 2, "{format}: {said}");
     }
 }
 

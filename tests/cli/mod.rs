@@ -6,6 +6,8 @@ mod check;
 mod demo;
 #[cfg(all(feature = "sql", feature = "pulsar"))]
 mod doctor;
+#[cfg(feature = "sql")]
+mod ends;
 mod eval;
 mod exit;
 mod fmt;

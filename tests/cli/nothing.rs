@@ -127,6 +127,44 @@ fn what_a_processor_can_have_no_rows_of_is_said() {
     }
 }
 
+#[test]
+fn inputs_without_an_event_are_named() {
+    let sandbox = sandbox();
+    sandbox.file("empty.ndjson", "");
+    sandbox.file("blank.csv", "k,t,b\n");
+    sandbox.file("bad.ndjson", "{\"k\":\"a\"}\nnonsense\n");
+    let none = |file: &str, records: &str| (file.to_owned(), format!("{file} ({records})"));
+    for (file, said) in [
+        none("empty.ndjson", "0 records"),
+        none("blank.csv", "0 records"),
+        none("bad.ndjson", "2 records, none of which counts"),
+    ] {
+        let is_said = |stderr: &str| {
+            let named = stderr
+                .lines()
+                .any(|line| line.contains("[TL2149] s: no events were read of ") && line.ends_with(&said));
+            assert!(named && stderr.contains("help: compare the names of the files"), "{file}: {stderr}");
+        };
+        let run = sandbox.run(&["eval", "metric.tl", &file]);
+        assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{}", run.stderr);
+        is_said(&run.stderr);
+        let (source, state) = (format!("file:{file}"), format!("state-{file}"));
+        let serve = ["serve", "metric.tl", "--source", &source, "--state", &state];
+        let run = sandbox.run(&[&serve[..], &["--listen", "127.0.0.1:0", "--exit-at-end"]].concat());
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        is_said(&run.stderr);
+    }
+    // One among others, and none where all have events.
+    let run = sandbox.run(&["eval", "metric.tl", "log.ndjson", "empty.ndjson"]);
+    assert!(run.code == 0 && run.stderr.contains("empty.ndjson (0 records)\n"), "{}", run.stderr);
+    assert!(!run.stderr.contains("log.ndjson"), "{}", run.stderr);
+    let serve = ["serve", "metric.tl", "--source", "file:log.ndjson", "--state", "state", "--listen", "127.0.0.1:0"];
+    for round in 0..2 {
+        let run = sandbox.run(&[&serve[..], &["--exit-at-end"]].concat());
+        assert!(run.code == 0 && !run.stderr.contains("TL2149"), "{round}: {}", run.stderr);
+    }
+}
+
 #[cfg(feature = "sql")]
 #[test]
 fn rows_of_replaced_definitions_are_said_to_be_among_the_others() {

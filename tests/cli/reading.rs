@@ -486,9 +486,40 @@ fn what_nobody_has_is_said_of_each_query_until_it_comes() {
     processor.signal("TERM");
     let (code, stderr) = processor.ends(30);
     assert_eq!(code, Some(0));
-    for said in [said, "s: `x` is there after all: one of 13 records has it"] {
+    for said in [said, "[TL2141] s: no longer so: `x` is there after all, in one of 13 records"] {
         assert_eq!(stderr.matches(said).count(), 1, "{stderr}");
     }
     let doctor = sandbox.run(&["doctor", "p.tl", "--state", "state", "--source", "file:e.ndjson"]);
     assert!(!doctor.stdout.contains("TL2141"), "{}", doctor.stdout);
+}
+
+#[cfg(feature = "sql")]
+#[test]
+fn every_answer_says_what_spoils_it() {
+    let sandbox = Sandbox::new();
+    let source = "source s { key k  time t in ms  on: bool, x: float }";
+    sandbox.file("p.tl", format!("{source}\nmetric m = duration_where(latest(on))\nmetric n = sum(x)\n"));
+    let line = |i: u64| format!("{{\"k\":\"a\",\"t\":{},\"on\":true}}\n", 1_764_547_200 + i * 60);
+    sandbox.file("e.ndjson", (0..12).map(line).collect::<String>());
+    let args = ["p.tl", "--source", "file:e.ndjson", "--state", "state"];
+    let processor = crate::cluster::Processor::start(sandbox.command(), &args);
+    let unit = "[TL2147] s: all times are in 1970";
+    let column = "[TL2141] s: none of 12 records has the column `x`";
+    for (ask, has_column) in [
+        (&["query", "SELECT * FROM m"][..], 0),
+        (&["query", "SELECT * FROM n"][..], 1),
+        (&["query", "SELECT * FROM finals"][..], 1),
+        (&["query", "SELECT * FROM finals WHERE metric = 'm'"][..], 0),
+        (&["outliers", "m"][..], 0),
+        (&["session", "a"][..], 1),
+        (&["session", "a", "--query", "m"][..], 0),
+    ] {
+        let run = sandbox.run(&[ask, &["--sync", "--server", &processor.url]].concat());
+        assert_eq!(run.code, 0, "{ask:?}: {}", run.stderr);
+        let said = [unit, column].map(|text| run.stderr.matches(text).count());
+        assert_eq!(said, [1, has_column], "{ask:?}: {}", run.stderr);
+    }
+    // What asks how it is with the processor is no answer about its records.
+    let run = sandbox.run(&["query", "SELECT * FROM partitions", "--server", &processor.url]);
+    assert!(!run.stderr.contains("TL21"), "{}", run.stderr);
 }

@@ -7,6 +7,8 @@ mod faulty;
 mod frozen;
 #[cfg(feature = "s3")]
 mod s3;
+#[cfg(all(feature = "s3", feature = "pulsar"))]
+mod silent;
 mod tokens;
 #[cfg(feature = "pulsar")]
 mod topic;

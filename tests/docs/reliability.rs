@@ -19,7 +19,13 @@ fn sources(folder: &Path, all: &mut Vec<(String, String)>) {
 fn folders(command: &str) -> Option<&'static [&'static str]> {
     let of = |kind: &str| command.starts_with(&format!("cargo test --workspace {kind} "));
     match () {
-        () if of("--lib") => Some(&["processor/src", "event-feeder/src", "timeline-core/src", "timeline-dsl/src"]),
+        () if of("--lib") => Some(&[
+            "processor/checkpoint/src",
+            "processor/src",
+            "event-feeder/src",
+            "timeline-core/src",
+            "timeline-dsl/src",
+        ]),
         () if of("--test main") => Some(&["tests"]),
         () if of("--test reference") => Some(&["processor/tests"]),
         () => None,

@@ -66,7 +66,14 @@ fn four_partitions_are_caught_up_with_in_bounded_memory_that_is_given_back() {
         println!("--keep {keep}: {} MiB at most, {} MiB afterwards, read in {read:?}", peak / MIB, after / MIB);
         let rows: Vec<Json> = run(
             dir.path(),
-            &["query", "SELECT queued_bytes, kept_bytes FROM partitions", "--format", "jsonl", "--server", &server.url],
+            &[
+                "query",
+                "SELECT queued_bytes, keeping_bytes FROM partitions",
+                "--format",
+                "jsonl",
+                "--server",
+                &server.url,
+            ],
         );
         assert!(rows.len() == PARTITIONS && rows.iter().all(|row| row["queued_bytes"] == 0), "{rows:?}");
         assert!(peak < PEAK_MAX, "--keep {keep}: {} MiB", peak / MIB);

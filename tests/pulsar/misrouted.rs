@@ -123,7 +123,7 @@ fn sessions_that_a_topic_splits_are_counted_and_told_and_put_together_by_a_repar
         metrics.lines().filter(of).map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect();
     assert!(!counts.is_empty() && counts.iter().all(|count| *count >= 1.0), "{metrics}");
     for name in
-        ["timeline_misrouted_total{", "timeline_queued_bytes{", "timeline_kept_bytes{", "timeline_resident_bytes "]
+        ["timeline_misrouted_total{", "timeline_queued_bytes{", "timeline_keeping_bytes{", "timeline_resident_bytes "]
     {
         assert!(metrics.contains(name), "{name}: {metrics}");
     }

@@ -1,4 +1,7 @@
-//! What holds for the whole tree: licences that may be shipped, modules that say what they are, no heavy crate twice.
+//! What holds for the whole tree: licences that may be shipped, modules that say what they are, no heavy crate twice, and
+//! layers that know nothing of those above them.
+
+mod layers;
 
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -2,10 +2,11 @@
 
 use super::digest::{Digested, Rolling};
 use super::known::KnownFile;
+use super::unended;
 use crate::csv::{self, CsvScanner};
 use crate::cutter::{BLOCK, CutResult, Cutter};
 use crate::format::BOM;
-use crate::{Block, Error, Format, Payload, Position, packed};
+use crate::{Block, Error, Format, Payload, Position, UnendedRecord, packed};
 use flate2::read::MultiGzDecoder;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -38,6 +39,8 @@ pub(super) struct OpenFile {
     at: Position,
     /// Of what was read; none where that is not known, and of Parquet.
     rolling: Option<Rolling>,
+    /// Whether what was read ends within a line of text, whose record was handed out: nothing of it may follow.
+    within_line: bool,
 }
 
 /// What a file is opened for.
@@ -86,7 +89,7 @@ impl OpenFile {
                 return Ok(None);
             }
             let reader = FileReader::Rows(rows(file, &origin, at.offset, read)?);
-            return Ok(Some(OpenFile { reader, origin, at, rolling: None }));
+            return Ok(Some(OpenFile { reader, origin, at, rolling: None, within_line: false }));
         }
         // The places of what is packed are none of the file's.
         let open = |known: &mut KnownFile| -> Result<Bytes, Error> {
@@ -104,6 +107,10 @@ impl OpenFile {
             (Bytes::File(file), OpenMode::Tail, Some(known)) => Some(Rolling::resume(known, file, &origin)?),
             (Bytes::File(_), OpenMode::Tail, None) => Some(Rolling::default()).filter(|_| at.offset == 0),
         };
+        let within_line = match &mut bytes {
+            Bytes::File(file) if !text.csv => unended::is_within_line(file, at.offset).map_err(Error::read(&origin))?,
+            Bytes::File(_) | Bytes::Packed(_) => false,
+        };
         match &mut bytes {
             Bytes::File(file) => _ = file.seek(SeekFrom::Start(at.offset)).map_err(Error::read(&origin))?,
             Bytes::Packed(unpacked) => {
@@ -115,7 +122,13 @@ impl OpenFile {
         let mut cutter = Cutter::new(text.csv.then(|| CsvScanner::new(delimiter)));
         cutter.take_spare(spare);
         let header = header.map(|(names, delimiter, _)| (names, delimiter));
-        Ok(Some(OpenFile { reader: FileReader::Text { bytes, cutter, header, text }, origin, at, rolling }))
+        Ok(Some(OpenFile {
+            reader: FileReader::Text { bytes, cutter, header, text },
+            origin,
+            at,
+            rolling,
+            within_line,
+        }))
     }
 
     /// Where the next block begins.
@@ -150,32 +163,75 @@ impl OpenFile {
         };
         // What was taken off the front (a CSV header) belongs to no block.
         let start = length.map_or(start, |length| Position { offset: self.at.offset - length, ..start });
-        Ok(Some(Block { payload, start, end: self.at, origin: self.origin.clone(), marks: vec![] }))
+        Ok(Some(self.block(payload, start)))
+    }
+
+    fn block(&self, payload: Payload, start: Position) -> Block {
+        Block { payload, start, end: self.at, origin: self.origin.clone(), marks: vec![] }
+    }
+
+    /// What was read and has no end yet.
+    pub(super) fn unended(&self) -> Option<UnendedRecord> {
+        let FileReader::Text { bytes: Bytes::File(_), cutter, .. } = &self.reader else { return None };
+        let is_some = !cutter.buffer().trim_ascii().is_empty();
+        is_some.then(|| UnendedRecord { file: self.origin.clone(), offset: self.at.offset, bytes: cutter.held() })
+    }
+
+    /// Hands that out, if it is a whole record whatever comes behind it.
+    pub(super) fn take_unended(&mut self) -> Result<Option<Block>, Error> {
+        let FileReader::Text { bytes: Bytes::File(_), cutter, text, .. } = &mut self.reader else { return Ok(None) };
+        if text.csv || !unended::is_whole(cutter.buffer()) {
+            return Ok(None);
+        }
+        let (start, rest) = (self.at, cutter.take_rest());
+        let Some(bytes) = rest else { return Ok(None) };
+        self.pass(&bytes)?;
+        Ok(Some(self.block(Payload::Lines(bytes), start)))
+    }
+
+    /// Goes on behind bytes of a file that were read.
+    fn pass(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let is_lines = matches!(&self.reader, FileReader::Text { text, .. } if !text.csv);
+        if self.within_line && !unended::is_blank_line(bytes) {
+            return Err(self.went_on());
+        }
+        self.within_line = is_lines && !bytes.ends_with(b"\n");
+        if let Some(rolling) = &mut self.rolling {
+            match rolling.update(self.at.offset, bytes) {
+                true => rolling.check(&self.origin)?,
+                false => self.rolling = None,
+            }
+        }
+        self.at = self.at.plus(bytes.len() as u64);
+        Ok(())
+    }
+
+    fn went_on(&self) -> Error {
+        Error::WentOn { file: self.origin.to_string(), read: self.at.offset }
     }
 
     fn next_text(&mut self, limit: Option<u64>, finish: bool) -> Result<Option<Payload>, Error> {
-        let FileReader::Text { bytes: from, cutter, header, text } = &mut self.reader else { return Ok(None) };
         loop {
+            let FileReader::Text { bytes: from, cutter, .. } = &mut self.reader else { return Ok(None) };
             let left = limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.at.offset + cutter.held()));
-            match cutter.next(&mut from.by_ref().take(left), finish).map_err(Error::read(&self.origin))? {
+            let cut = cutter.next(&mut from.by_ref().take(left), finish).map_err(Error::read(&self.origin))?;
+            match cut {
                 CutResult::Nothing => return Ok(None),
                 CutResult::TooLong(bytes, length) => {
+                    if self.within_line {
+                        return Err(self.went_on());
+                    }
                     // Its middle is nowhere any more.
                     self.rolling = None;
                     self.at = self.at.plus(length);
-                    if text.csv && header.is_none() {
+                    if matches!(&self.reader, FileReader::Text { header: None, text, .. } if text.csv) {
                         return Err(bad_header(&self.origin));
                     }
                     return Ok(Some(Payload::TooLong(bytes)));
                 }
                 CutResult::Records(mut bytes) => {
-                    if let Some(rolling) = &mut self.rolling {
-                        match rolling.update(self.at.offset, &bytes) {
-                            true => rolling.check(&self.origin)?,
-                            false => self.rolling = None,
-                        }
-                    }
-                    self.at = self.at.plus(bytes.len() as u64);
+                    self.pass(&bytes)?;
+                    let FileReader::Text { header, text, .. } = &mut self.reader else { return Ok(None) };
                     if text.csv && header.is_none() {
                         let found = header_of(&bytes, &self.origin, text.delimiter)?;
                         let Some((names, delimiter, length)) = found else { continue };

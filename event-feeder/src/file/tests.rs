@@ -137,6 +137,72 @@ fn a_tail_keeps_back_an_unfinished_line_until_it_is_finished_or_the_file_is_clos
 }
 
 #[test]
+fn a_last_line_that_is_a_whole_object_can_be_had_before_its_line_feed() {
+    let folder = Folder::new();
+    folder.write("a.log", "{\"a\":1}\n{\"b\":2");
+    let mut source = folder.open(Mode::Tail);
+    assert_eq!(read(&mut source), ("{\"a\":1}\n".into(), "idle"));
+    let waits = source.unended().unwrap();
+    assert_eq!((waits.offset, waits.bytes), (8, 6));
+    assert!(waits.notice().detail.contains("its last 6 bytes, from byte 8 on"), "{:?}", waits.notice());
+    assert!(source.take_unended().unwrap().is_none(), "it may go on");
+    folder.append("a.log", "}");
+    assert_eq!(read(&mut source), (String::new(), "idle"), "nobody has asked");
+    let block = source.take_unended().unwrap().unwrap();
+    assert_eq!((text(&block), block.start, block.end), ("{\"b\":2}", Position::at(0, 8), Position::at(0, 15)));
+    assert!(source.unended().is_none() && source.take_unended().unwrap().is_none());
+    assert_eq!(target(&mut source), Position::at(0, 15));
+    let files = source.files().clone();
+    // Its line feed is no record, for who is there and for who comes later.
+    folder.append("a.log", "\r\n{\"c\":3}\n");
+    let rest = ("\r\n{\"c\":3}\n".to_owned(), "idle");
+    assert_eq!(read(&mut source), rest);
+    assert_eq!(read(&mut folder.resume(files.clone(), block.end).unwrap()), rest);
+    let mut again = FileSource::replay(options(Mode::Batch), files, Position::START, block.end);
+    assert_eq!(read(&mut again), ("{\"a\":1}\n{\"b\":2}".into(), "end"));
+}
+
+#[test]
+fn a_line_that_goes_on_behind_what_was_read_of_it_is_an_error_that_repeats() {
+    for (more, stop) in [("\n{}\n", "idle"), (" \n", "idle"), (" x\n", "TL2116"), ("{\"b\":2}\n", "TL2116")] {
+        let folder = Folder::new();
+        folder.write("a.log", "{\"a\":1}");
+        let mut source = folder.open(Mode::Tail);
+        read(&mut source);
+        let end = source.take_unended().unwrap().unwrap().end;
+        let files = source.files().clone();
+        folder.append("a.log", more);
+        for _ in 0..2 {
+            assert_eq!(read(&mut source).1, stop, "{more:?}");
+        }
+        assert_eq!(read(&mut folder.resume(files, end).unwrap()).1, stop, "{more:?}");
+    }
+    // What follows is no record of its own, however whole it is.
+    let folder = Folder::new();
+    folder.write("a.log", "{\"a\":1}");
+    let mut source = folder.open(Mode::Tail);
+    read(&mut source);
+    source.take_unended().unwrap().unwrap();
+    folder.append("a.log", "{\"b\":2}");
+    for _ in 0..2 {
+        assert_eq!(read(&mut source), (String::new(), "idle"));
+        assert_eq!(source.take_unended().unwrap_err().code(), RecordCode::WentOn);
+    }
+}
+
+#[test]
+fn a_last_row_of_csv_always_waits() {
+    let folder = Folder::new();
+    folder.write("a.csv", "k,t\na,1\nb,2");
+    let options = Options { mode: Mode::Tail, ..Options::default() };
+    let mut source = FileSource::open(&[folder.path("*.csv")], options).unwrap();
+    assert_eq!(read(&mut source), ("a,1\n".into(), "idle"));
+    assert!(source.take_unended().unwrap().is_none(), "2 may be the beginning of 20");
+    let waits = source.unended().unwrap();
+    assert_eq!((waits.offset, waits.bytes), (8, 3));
+}
+
+#[test]
 fn what_is_not_part_of_the_log_is_said_once_and_not_read() {
     let folder = Folder::new();
     folder.write("b.log", "1\n");

@@ -84,6 +84,7 @@ fn of_versions(rows: &RecordBatch) -> RecordBatch {
 
 impl Fake {
     /// One whose `finals` are not what is meant.
+    #[cfg(feature = "sql")]
     pub(crate) fn noting() -> Fake {
         let note = AnswerNote { message: "two of `é`".into(), help: "take one".into() };
         Fake { notes: vec![note], ..Fake::default() }
@@ -217,7 +218,7 @@ impl Engine for Fake {
             "cirr" => {
                 let all = self.totals();
                 let (rows, extent) = page.cut(&all, all.num_rows());
-                Ok(Listed { rows, extent, positions: self.positions() })
+                Ok(Listed { rows, extent, positions: self.positions(), notes: vec![] })
             }
             _ => Err(EngineError::NotFound(format!("there is no metric `{name}`"))),
         }

@@ -4,7 +4,7 @@
 //! happens in between. Whoever wants them to fit whatever happens asks in SQL, by a condition on what the rows are
 //! ordered by.
 
-use super::PositionOf;
+use super::{AnswerNote, PositionOf};
 use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -61,6 +61,8 @@ pub struct Listed {
     pub extent: PageExtent,
     /// What the list is true for, by source and partition.
     pub positions: Vec<PositionOf>,
+    /// Why it may not be the one that is meant.
+    pub notes: Vec<AnswerNote>,
 }
 
 #[cfg(test)]

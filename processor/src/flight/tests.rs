@@ -4,10 +4,9 @@
 
 use super::{Options, serve};
 use crate::engine::fake::Fake;
-use crate::http::BearerToken;
 use crate::questions::QuestionPermits;
 use crate::server::{Server, Shared};
-use crate::tokens::TokenStore;
+use crate::tokens::{BearerToken, TokenStore};
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
 use arrow::datatypes::DataType;

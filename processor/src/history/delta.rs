@@ -3,13 +3,13 @@
 //! What a log is to have follows from a checkpoint; see [`super`]. Commits are made by our own store, as heads are: by
 //! exclusive creation, and durable before they count.
 
-use super::layout::DAY;
 use super::log::{self, LogFiles};
 use super::moving::{day_of, folder_of, rewrites};
 use super::{TableUpdate, rows_of};
 use crate::checkpoint::store::Creation;
 use crate::checkpoint::{FileRef, StateLocation, Store, history_prefix};
 use crate::results;
+use crate::results::layout::DAY;
 use crate::url;
 use arrow::array::{
     Array, ArrayRef, AsArray, Int64Array, MapBuilder, MapFieldNames, RecordBatch, StringArray, StringBuilder,

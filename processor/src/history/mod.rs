@@ -11,7 +11,6 @@
 //!
 //! | module | is |
 //! |---|---|
-//! | [`layout`] | our columns as those of a table, and back |
 //! | [`moving`] | rows on their way from the state into tables |
 //! | `packed` | files put together by their bytes |
 //! | `delta` | the tables' logs |
@@ -23,7 +22,6 @@ mod delta;
 #[cfg(not(feature = "lake"))]
 #[path = "lean.rs"]
 mod delta;
-pub(crate) mod layout;
 #[cfg(feature = "lake")]
 mod log;
 pub(crate) mod moving;

@@ -1,9 +1,9 @@
 //! Rows on their way from files of the state into the files of tables, a day each.
 
-use super::layout::{self, day_text};
 use super::packed::{Packed, join};
 use crate::checkpoint::{self, CheckpointReader, FileKind, FileRef, Putter};
 use crate::labels::Labels;
+use crate::results::layout::{self, day_text};
 use crate::results::{self, Error, LARGE, TABLES, table_of};
 use crate::traced;
 use arrow::array::{BooleanArray, RecordBatch};

@@ -86,7 +86,7 @@ pub(super) fn join(parts: &[Packed]) -> Result<Bytes, ParquetError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::layout::to_table;
+    use crate::results::layout::to_table;
     use crate::results::properties;
     use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray};
     use arrow::compute::concat_batches;

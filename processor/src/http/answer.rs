@@ -76,12 +76,17 @@ where
     let body = Body::from_stream(Chunks { queue: chunks, is_over: false });
     let content_type = HeaderValue::from_static(format.content_type());
     let response = with_positions(([(CONTENT_TYPE, content_type)], body).into_response(), &basis.positions);
-    Ok(if basis.notes.is_empty() { response } else { with_header(response, NOTES, &basis.notes) })
+    Ok(if basis.notes.is_empty() { response } else { with_notes(response, &basis.notes) })
 }
 
 /// The response, saying what it is true for.
 pub(super) fn with_positions(response: Response, positions: &impl serde::Serialize) -> Response {
     with_header(response, POSITIONS, positions)
+}
+
+/// The response, saying why it may not be the one that is meant.
+pub(super) fn with_notes(response: Response, notes: &impl serde::Serialize) -> Response {
+    with_header(response, NOTES, notes)
 }
 
 /// The response, saying how much of a list it is.

@@ -25,7 +25,7 @@ enum MetricKind {
 use MetricKind::{Counter, Gauge, Instant};
 
 /// A member of a partition's status, the metric's name and kind, and what it says.
-const METRICS: [(&str, &str, MetricKind, &str); 22] = [
+const METRICS: [(&str, &str, MetricKind, &str); 23] = [
     ("records", "timeline_records", Counter, "Records read from the log."),
     ("events", "timeline_events", Counter, "Events accepted."),
     ("late_events", "timeline_late_events", Counter, "Events behind the watermark."),
@@ -42,7 +42,8 @@ const METRICS: [(&str, &str, MetricKind, &str); 22] = [
     ("live_sessions", "timeline_live_sessions", Gauge, "Sessions that are open."),
     ("state_bytes", "timeline_state_bytes", Gauge, "Memory of the sessions' state."),
     ("queued_bytes", "timeline_queued_bytes", Gauge, "Records that were received and not yet read."),
-    ("kept_bytes", "timeline_kept_bytes", Gauge, "Messages in memory that the next checkpoint keeps."),
+    ("keeping_bytes", "timeline_keeping_bytes", Gauge, "Messages in memory that the next checkpoint keeps."),
+    ("kept_bytes", "timeline_kept_bytes", Gauge, "Files of messages that are kept to be read again."),
     (
         "evaluate_seconds",
         "timeline_evaluate_seconds",

@@ -44,7 +44,6 @@ mod watch;
 
 #[cfg(feature = "flight")]
 pub(crate) use answer::{NOTES, POSITIONS, ascii};
-pub use token::BearerToken;
 
 use crate::connection::ConnectionBounds;
 use crate::engine::{Engine, EngineError};

@@ -1,6 +1,6 @@
 //! What is asked where.
 
-use super::answer::{QuestionPermit, stream, with_extent, with_positions};
+use super::answer::{QuestionPermit, stream, with_extent, with_notes, with_positions};
 use super::error::HttpError;
 use super::groups::Groups;
 use super::rows::RowFormat;
@@ -138,10 +138,10 @@ async fn session(
     let Query(SessionQuestion { key, at, query, sync, timeout_s }) = question?;
     let (sync, _) = WaitParameters { sync, timeout_s }.limits()?;
     let answer = app.ask(move |engine| engine.session(&key, at, query.as_deref(), sync)).await?;
-    match answer.get("positions").filter(|positions| positions.is_array()).cloned() {
-        Some(positions) => Ok(with_positions(Json(answer).into_response(), &positions)),
-        None => Ok(Json(answer).into_response()),
-    }
+    let [positions, notes] = ["positions", "notes"].map(|name| answer.get(name).filter(|all| all.is_array()).cloned());
+    let response = Json(answer).into_response();
+    let response = notes.iter().fold(response, with_notes);
+    Ok(positions.iter().fold(response, with_positions))
 }
 
 #[derive(Deserialize)]
@@ -184,13 +184,16 @@ async fn queries(
     let (page, format) = (Page { offset, limit: limit.unwrap_or(usize::MAX) }, RowFormat::accepted(&headers)?);
     let all = app.ask(|engine| engine.queries()).await?;
     let (rows, extent) = page.cut(&all, all.num_rows());
-    list(&app, format, Duration::from_secs_f64(TIMEOUT_S), Listed { rows, extent, positions: vec![] }).await
+    list(&app, format, Duration::from_secs_f64(TIMEOUT_S), Listed { rows, extent, positions: vec![], notes: vec![] })
+        .await
 }
 
 /// A page of a list, saying how much of it that is.
 async fn list(app: &HttpApp, format: RowFormat, limit: Duration, listed: Listed) -> Result<Response, HttpError> {
-    let Listed { rows, extent, positions } = listed;
-    let response = stream(app, format, limit, |_| async { Ok(SqlAnswer::of(rows, positions)) }).await?;
+    let Listed { rows, extent, positions, notes } = listed;
+    let mut answer = SqlAnswer::of(rows, positions);
+    answer.basis.notes = notes;
+    let response = stream(app, format, limit, |_| async { Ok(answer) }).await?;
     Ok(with_extent(response, &extent))
 }
 

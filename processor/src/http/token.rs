@@ -12,45 +12,14 @@ use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-
-/// A secret that requests must bring as `Authorization: Bearer TOKEN`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct BearerToken(String);
-
-impl BearerToken {
-    /// The token in a text, blanks around it left out; `None` where nothing usable is there.
-    ///
-    /// It is one word of visible ASCII, as a header takes it.
-    pub fn new(text: &str) -> Option<BearerToken> {
-        let token = text.trim();
-        let usable = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-        usable.then(|| BearerToken(token.to_owned()))
-    }
-
-    /// The value of the header that shows it.
-    pub fn header(&self) -> String {
-        format!("Bearer {}", self.0)
-    }
-
-    pub(crate) fn digest(&self) -> blake3::Hash {
-        blake3::hash(self.0.as_bytes())
-    }
-}
 
 /// The word that a header shows as a token.
 fn shown(header: &HeaderValue) -> Option<&[u8]> {
     let shown = header.as_bytes();
     let is_token = shown.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "));
     is_token.then(|| &shown[7..])
-}
-
-impl fmt::Debug for BearerToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(..)")
-    }
 }
 
 /// What needs no token, and may be gone to from the page of another site: whether the server is there at all and how it is
@@ -120,9 +89,5 @@ mod tests {
         for wrong in ["Bearer", "Basic s3cret", "s3cret"] {
             assert_eq!(shows(wrong), None, "{wrong}");
         }
-        let token = BearerToken::new(" s3cret\n").unwrap();
-        assert_eq!(token.header(), "Bearer s3cret");
-        assert!(BearerToken::new(" \n").is_none() && BearerToken::new("two words").is_none());
-        assert_eq!(format!("{token:?}"), "Token(..)");
     }
 }

@@ -9,20 +9,12 @@
 use super::Lane;
 use super::backlog::{WorkSlice, YieldAfter};
 use super::read::SessionCopy;
-use super::session::{AlertRow, SessionOutput, SessionWork, TimerBudget, Watcher};
+use super::session::{SessionOutput, SessionWork, TimerBudget, Watcher};
 use super::slab::{Slot, SlotContent};
+use crate::records::LiveAlerts;
 use std::collections::VecDeque;
 use timeline_core::Time;
 use timeline_core::incremental::Row;
-
-/// The alerts of live sessions, as they are just before an instant.
-#[derive(Debug, Default)]
-pub struct LiveAlerts {
-    /// Spans that ended by timers which the lane has not come to yet.
-    pub ended: Vec<AlertRow>,
-    /// Alerts that are on.
-    pub open: Vec<AlertRow>,
-}
 
 /// Sessions that are being looked at. The lane is not to change before all are.
 #[derive(Debug)]

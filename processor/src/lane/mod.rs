@@ -12,23 +12,25 @@ mod dedup;
 mod ending;
 pub mod image;
 mod index;
-mod late;
 mod live_alerts;
 mod lives;
 mod read;
 mod recorder;
 mod reorder_buffer;
+mod routing;
 mod session;
 mod slab;
 mod wheel;
 
 pub use backlog::YieldAfter;
-pub use late::{LateEvent, LateReason};
-pub use live_alerts::{AlertScan, LiveAlerts};
+pub use live_alerts::AlertScan;
 pub use read::SessionScan;
-pub use recorder::{RecordedSpan, Recorder};
-pub use session::{AlertRow, FailedOperator, SessionOutput, SessionSnapshot, Watcher};
+pub use recorder::Recorder;
+pub use routing::lane_of;
+pub use session::{SessionOutput, SessionSink, Watcher};
 
+use crate::records::{FailedOperator, LateEvent, LateReason};
+use crate::totals::SessionFold;
 use crate::watermark::Watermarks;
 use backlog::{Backlog, WorkSlice};
 use compact_str::CompactString;
@@ -141,6 +143,11 @@ impl<W: Watcher> Lane<W> {
             watchers: vec![],
             evaluator,
         }
+    }
+
+    /// Has sessions folded as they end, for rows of them are not wanted.
+    pub fn fold_sessions(&mut self) {
+        self.outcome.folded = Some(SessionFold::new(self.evaluator.plan()));
     }
 
     /// Drops events after `until` from now on, once their lateness was judged.
@@ -425,6 +432,8 @@ impl<W: Watcher> Lane<W> {
 
     /// Drops texts that nothing refers to any more.
     fn collect_texts(&mut self) {
+        // Words of groups are numbers of texts.
+        self.outcome.folded.iter_mut().for_each(SessionFold::settle);
         let (slab, held, backlog) = (&mut self.slab, &mut self.held, &mut self.backlog);
         let texts = self.text_columns;
         self.evaluator.collect_texts(

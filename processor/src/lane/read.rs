@@ -3,11 +3,12 @@
 //! A lane may have a million sessions, and one of them may have a hundred thousand windows to be told. So a [`SessionScan`] goes
 //! on where it was when the lane looked up, in the midst of a session if need be.
 
+use super::Lane;
 use super::backlog::{Backlog, WorkSlice, YieldAfter};
 use super::reorder_buffer::{BufferedEvent, ReorderBuffer, TimeBucket};
-use super::session::{FailedOperator, SessionOutput, SessionSnapshot, SessionWork, StepResult, TimerBudget, Watcher};
+use super::session::{SessionOutput, SessionSink, SessionWork, StepResult, TimerBudget, Watcher};
 use super::slab::{Slot, SlotContent};
-use super::{Lane, LateEvent, LateReason};
+use crate::records::{FailedOperator, LateEvent, LateReason, SessionSnapshot};
 use std::collections::VecDeque;
 use timeline_core::Time;
 use timeline_core::incremental::{Heap, Row};
@@ -64,7 +65,12 @@ impl<W: Watcher> Lane<W> {
     ///
     /// Sessions that are over by then go to the outcome's `closed`, alerts that end by then to its `alerts`, and events that
     /// come after the end of their session to its `stragglers`, and what waiting ones make fail to its `failed`.
-    pub fn read(&mut self, horizon: Time, outcome: &mut SessionOutput, live: impl FnMut(SessionSnapshot)) {
+    pub fn read(&mut self, horizon: Time, outcome: &mut SessionOutput, mut live: impl FnMut(SessionSnapshot)) {
+        self.read_into(horizon, outcome, &mut SessionSink::Rows(&mut live));
+    }
+
+    /// Like [`Lane::read`], for what it is read for.
+    pub fn read_into(&mut self, horizon: Time, outcome: &mut SessionOutput, live: &mut SessionSink<'_>) {
         let mut reading = self.to_read();
         self.read_some(&mut reading, horizon, outcome, live, YieldAfter::Never);
     }
@@ -107,14 +113,14 @@ impl<W: Watcher> Lane<W> {
         reading: &mut SessionScan,
         horizon: Time,
         outcome: &mut SessionOutput,
-        mut live: impl FnMut(SessionSnapshot),
+        live: &mut SessionSink<'_>,
         yield_after: YieldAfter,
     ) -> bool {
         let (mut stretch, mut looks) = (WorkSlice::new(yield_after), 0);
         stretch.begin(self.evaluator.passes());
         loop {
             let Some(mut copied) = reading.now.take().or_else(|| self.next_of(reading)) else { return true };
-            match self.read_copy(&mut copied, horizon, (outcome, &mut live), stretch.timers()) {
+            match self.read_copy(&mut copied, horizon, (outcome, &mut *live), stretch.timers()) {
                 true => reading.spare = copied.words,
                 false => reading.now = Some(copied),
             }
@@ -147,7 +153,7 @@ impl<W: Watcher> Lane<W> {
         &mut self,
         copied: &mut SessionCopy,
         horizon: Time,
-        (outcome, live): (&mut SessionOutput, &mut dyn FnMut(SessionSnapshot)),
+        (outcome, live): (&mut SessionOutput, &mut SessionSink<'_>),
         most: u64,
     ) -> bool {
         let SessionCopy { slot, words, heap, life, pace, waiting } = copied;

@@ -4,30 +4,12 @@
 //! piece said is the same span.
 
 use super::session::Watcher;
+use crate::records::RecordedSpan;
 use compact_str::CompactString;
 use std::sync::Arc;
-use timeline_core::incremental::{Dimensions, Observer, SessionView, Share, TimelineValue};
+use timeline_core::incremental::{Observer, SessionView, Share, TimelineValue};
 use timeline_core::plan::{NodeId, Plan};
 use timeline_core::{Linear, Time, Value};
-
-/// A span of a timeline.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RecordedSpan {
-    /// The session's key.
-    pub key: CompactString,
-    /// Where the session began.
-    pub session: Time,
-    /// Index of the timeline: of the metric, or of the node.
-    pub root: usize,
-    /// The dimensions of the share.
-    pub dimensions: Dimensions,
-    /// First instant.
-    pub start: Time,
-    /// First instant after it; `None` while open.
-    pub end: Option<Time>,
-    /// What it says at its start.
-    pub reading: TimelineValue,
-}
 
 /// Records the sessions of one key. `ALL`: the timelines of all nodes and not only of the metrics.
 #[derive(Clone, Debug, Default)]

@@ -14,92 +14,13 @@ pub(super) use rules::SessionRules;
 pub(super) use unfinished::{StepResult, TimerBudget, UnfinishedStep};
 pub(super) use work::SessionWork;
 
-use super::late::LateEvent;
-use crate::totals::MetricTotals;
+use crate::records::{AlertRow, FailedOperator, LateEvent, SessionSnapshot};
+use crate::totals::{MetricTotals, SessionFold};
 use compact_str::CompactString;
-use event_feeder::{DeadLetter, Position, RecordCode};
 use std::sync::Arc;
-use timeline_core::incremental::{
-    AlertSpan, ConcurrencyTurns, EvaluationOutput, Match, Observer, OperatorFailure, Row, Share, Window,
-};
-use timeline_core::plan::{Op, Plan};
-use timeline_core::{Time, Value};
-
-/// A session as it is read: for its final row, or alive.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SessionSnapshot {
-    /// Its key.
-    pub key: CompactString,
-    /// Its first event.
-    pub start: Time,
-    /// Where it was read if it is over; the last event of one that silence closed, unless that is billed.
-    pub end: Option<Time>,
-    /// The instant at which it was read.
-    pub read: Time,
-    /// For each metric its value, or its shares.
-    pub shares: Vec<Vec<Share>>,
-    /// For each metric the values of the group columns that are states, `None` for other columns, those that are told
-    /// apart in the group, and those that are shown beside it.
-    pub groups: Vec<Vec<Option<Value>>>,
-    /// For each metric that counts sessions at once where its condition turned, for each of its shares.
-    pub turns: Vec<Vec<ConcurrencyTurns>>,
-    /// Alerts that are still on; none once the session is over.
-    pub open_alerts: Vec<AlertRow>,
-    /// Whether it may have begun before anything was seen of it.
-    pub partial: bool,
-    /// How many values were forgotten beyond the caps of its workers.
-    pub forgotten: u64,
-    /// The window of the clock, from its first instant to the first after it, if it is one of those in place of a whole session:
-    /// then it has values of those metrics alone that are told by such windows, and these have none elsewhere.
-    pub window: Option<(Time, Time)>,
-    /// Whether it is over only for the instant at which it was read: what still comes in time may change it.
-    pub provisional: bool,
-}
-
-/// A span of an alert of some session.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AlertRow {
-    /// The session's key.
-    pub key: CompactString,
-    /// Index of the alert in the plan.
-    pub alert: usize,
-    /// When it began.
-    pub start: Time,
-    /// When it ended; `None` while it is on.
-    pub end: Option<Time>,
-    /// What is shown beside it, as it was when it began.
-    pub with: Vec<Option<Value>>,
-}
-
-/// A user operator that failed in a session, of which it says nothing from then on.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FailedOperator {
-    /// The session's key.
-    pub key: CompactString,
-    /// Where the record begins on which it failed.
-    pub position: Position,
-    /// Which one, and why.
-    pub failure: OperatorFailure,
-}
-
-impl FailedOperator {
-    /// As the dead letters have it.
-    pub fn letter(&self, plan: &Plan) -> DeadLetter {
-        let operator = match &plan.node(self.failure.node).op {
-            Op::User { operator, .. } => operator.name.as_str(),
-            _ => "?",
-        };
-        DeadLetter {
-            origin: plan.source_at(usize::from(self.position.source)).name.as_str().into(),
-            position: self.position,
-            code: RecordCode::Operator,
-            column: Some(operator.into()),
-            reason: format!("in the session `{}` the operator `{operator}` failed: {}", self.key, self.failure.fault)
-                .into(),
-            record: vec![],
-        }
-    }
-}
+use timeline_core::Time;
+use timeline_core::incremental::{AlertSpan, EvaluationOutput, Match, Observer, Row, Window};
+use timeline_core::plan::Plan;
 
 /// What sessions tell while they go on.
 #[derive(Debug, Default)]
@@ -119,11 +40,30 @@ pub struct SessionOutput {
     pub certain: Option<Time>,
     /// What metrics of events have counted, if anything.
     pub counted: Option<MetricTotals>,
+    /// Where rows of sessions are not wanted, what those that ended come to; then none is among the closed ones.
+    pub folded: Option<SessionFold>,
     spans: Vec<AlertSpan>,
     windows: Vec<Window>,
     matches: Vec<Match>,
     /// Windows that have ended and are not over for good.
     open: Vec<SessionSnapshot>,
+}
+
+/// What sessions that are alive are read for.
+pub enum SessionSink<'a> {
+    /// Rows of them and of their windows.
+    Rows(&'a mut dyn FnMut(SessionSnapshot)),
+    /// What they come to.
+    Totals(&'a mut SessionFold),
+}
+
+impl SessionSink<'_> {
+    fn row(&mut self, plan: &Plan, row: SessionSnapshot) {
+        match self {
+            SessionSink::Rows(tell) => tell(row),
+            SessionSink::Totals(fold) => fold.add(plan, &row),
+        }
+    }
 }
 
 /// Sees the evaluations of the sessions of one key.
@@ -140,20 +80,6 @@ impl Watcher for () {
     fn new(_: &Arc<Plan>) -> Self {}
     fn begin(&mut self, _: &str, _: Time) {}
     fn read(&mut self, _: Time, _: bool) {}
-}
-
-impl SessionSnapshot {
-    /// What is shown beside the values of a metric, in its order.
-    pub fn beside<'a>(&'a self, plan: &Plan, metric: usize) -> &'a [Option<Value>] {
-        let all = self.groups.get(metric).map_or(&[][..], Vec::as_slice);
-        let (_, beside) = all.split_at(all.len().saturating_sub(plan.metrics[metric].with.len()));
-        beside
-    }
-
-    /// Whether it is a session, and not a window of one.
-    pub fn is_whole(&self) -> bool {
-        self.window.is_none()
-    }
 }
 
 impl SessionOutput {
@@ -178,8 +104,12 @@ impl SessionOutput {
         for window in self.windows.drain(..) {
             let end = is_final(&window).then_some(window.end);
             let provisional = end.is_some_and(|end| self.certain.is_some_and(|certain| end > certain));
-            let to = if end.is_some() { &mut self.closed } else { &mut self.open };
-            to.push(SessionSnapshot { provisional, ..SessionSnapshot::of_window(plan, key, row, window, end) });
+            let row = SessionSnapshot { provisional, ..SessionSnapshot::of_window(plan, key, row, window, end) };
+            match (&mut self.folded, end) {
+                (_, None) => self.open.push(row),
+                (None, Some(_)) => self.closed.push(row),
+                (Some(folded), Some(_)) => folded.add(plan, &row),
+            }
         }
     }
 

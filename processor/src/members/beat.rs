@@ -15,21 +15,21 @@ use super::liveness::{Liveness, MemberLiveness};
 use crate::checkpoint::{Store, StoreError};
 
 /// Time between two beats.
-pub const BEAT: Duration = Duration::from_secs(1);
+pub(crate) const BEAT: Duration = Duration::from_secs(1);
 /// Time between two looks at the others.
-pub const LOOK: Duration = Duration::from_millis(500);
+pub(crate) const LOOK: Duration = Duration::from_millis(500);
 
 const FOLDER: &str = "live";
 
 /// A member at work: it beats and looks until it is dropped.
-pub struct Beat {
+pub(crate) struct Beat {
     shared: Arc<BeatState>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// Who is there, as of the last look.
 #[derive(Clone, Debug, Default)]
-pub struct MembershipView {
+pub(crate) struct MembershipView {
     /// The members that are alive, the observer included.
     pub live: BTreeMap<String, Member>,
     /// Those, and the ones that may be: they have just begun, or were not watched for long enough.
@@ -52,13 +52,13 @@ struct BeatState {
 
 impl MembershipView {
     /// What is held of a member.
-    pub fn life(&self, id: &str) -> MemberLiveness {
+    pub(crate) fn life(&self, id: &str) -> MemberLiveness {
         self.liveness.life(id)
     }
 }
 
 /// Whether any member may be alive: it has an entry, and is no process of this machine that has ended.
-pub fn any(store: &dyn Store) -> Result<bool, StoreError> {
+pub(crate) fn any(store: &dyn Store) -> Result<bool, StoreError> {
     for entry in store.list(FOLDER)? {
         let Some(bytes) = store.read(&entry.name)? else { continue };
         let member = serde_json::from_slice::<Member>(&bytes).ok();
@@ -71,7 +71,7 @@ pub fn any(store: &dyn Store) -> Result<bool, StoreError> {
 
 impl Beat {
     /// Makes the first beat and begins. From its return on others can see the member.
-    pub fn start(store: Arc<dyn Store>, me: Member) -> Result<Beat, StoreError> {
+    pub(crate) fn start(store: Arc<dyn Store>, me: Member) -> Result<Beat, StoreError> {
         let mut view = MembershipView::default();
         view.live.insert(me.id.clone(), me.clone());
         view.perhaps = view.live.clone();
@@ -93,22 +93,17 @@ impl Beat {
     }
 
     /// Who is there.
-    pub fn view(&self) -> MembershipView {
+    pub(crate) fn view(&self) -> MembershipView {
         self.shared.view().clone()
     }
 
     /// Looks at the others now, without waiting for the next look.
-    pub fn look(&self) -> Result<(), StoreError> {
+    pub(crate) fn look(&self) -> Result<(), StoreError> {
         self.shared.look()
     }
 
-    /// The member itself.
-    pub fn me(&self) -> &Member {
-        &self.shared.me
-    }
-
     /// Ends, and takes the member's entries away: it owns nothing any more, and nobody need watch it die.
-    pub fn leave(mut self) {
+    pub(crate) fn leave(mut self) {
         self.end();
         let own = |name: &str| entry(name).is_some_and(|(id, _)| id == self.shared.me.id);
         let entries = self.shared.store.list(FOLDER).unwrap_or_default();

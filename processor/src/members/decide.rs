@@ -6,7 +6,7 @@ use crate::checkpoint::{Holder, Owner};
 
 /// How a partition may change hands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sharing {
+pub(crate) enum Sharing {
     /// Any member with an input for the source can read it; it goes to the one that should have it.
     Shared,
     /// What it reads may be there for one machine only: it stays with whoever has it, and another one is refused.
@@ -15,7 +15,7 @@ pub enum Sharing {
 
 /// What a member knows when it decides.
 #[derive(Clone, Copy, Debug)]
-pub struct Evidence<'a> {
+pub(crate) struct Evidence<'a> {
     /// The id of the decider.
     pub me: &'a str,
     /// Who should own the partition.
@@ -28,7 +28,7 @@ pub struct Evidence<'a> {
 
 /// The next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub(crate) enum Decision {
     /// Nothing to do.
     Leave,
     /// Not yet: the owner is being watched, or asked to give it up.
@@ -44,7 +44,7 @@ pub enum Decision {
 }
 
 /// Decides about a partition that the decider is at work on. Such a one needs no look at the head: its commits are that.
-pub fn decide_running(facts: &Evidence<'_>) -> Decision {
+pub(crate) fn decide_running(facts: &Evidence<'_>) -> Decision {
     match (facts.sharing, facts.wanted) {
         (Sharing::Shared, Some(wanted)) if wanted != facts.me => Decision::Release,
         _ => Decision::Leave,
@@ -52,12 +52,12 @@ pub fn decide_running(facts: &Evidence<'_>) -> Decision {
 }
 
 /// Whether the head must be looked at to decide.
-pub fn is_interesting(facts: &Evidence<'_>) -> bool {
+pub(crate) fn is_interesting(facts: &Evidence<'_>) -> bool {
     !facts.running && (facts.sharing == Sharing::Alone || facts.wanted == Some(facts.me))
 }
 
 /// Decides about a partition that the decider is not at work on, having looked at its head.
-pub fn decide_idle(facts: &Evidence<'_>, holder: &Holder, life: impl Fn(&str) -> MemberLiveness) -> Decision {
+pub(crate) fn decide_idle(facts: &Evidence<'_>, holder: &Holder, life: impl Fn(&str) -> MemberLiveness) -> Decision {
     if !is_interesting(facts) {
         return Decision::Leave;
     }

@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// A counter that stood still so long belongs to a dead member.
-pub const SILENCE: Duration = Duration::from_secs(3);
+pub(crate) const SILENCE: Duration = Duration::from_secs(3);
 /// The most that counts as watched between two looks.
-pub const AWAKE: Duration = Duration::from_secs(1);
+pub(crate) const AWAKE: Duration = Duration::from_secs(1);
 /// An entry of a member that is dead so long is only rubbish.
-pub const FORGOTTEN: Duration = Duration::from_secs(60);
+pub(crate) const FORGOTTEN: Duration = Duration::from_secs(60);
 
 /// What an observer holds of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MemberLiveness {
+pub(crate) enum MemberLiveness {
     /// Its counter was seen to move, lately.
     Live,
     /// It was not watched for long enough.
@@ -26,7 +26,7 @@ pub enum MemberLiveness {
 
 /// What an observer remembers.
 #[derive(Clone, Debug, Default)]
-pub struct Liveness {
+pub(crate) struct Liveness {
     /// Time watched so far.
     watched: Duration,
     last_look: Option<Duration>,
@@ -49,7 +49,7 @@ struct Sighting {
 impl Liveness {
     /// Takes in a listing, made at `now` of the observer's monotonic clock. `gone` are members whose process is known to
     /// have ended.
-    pub fn look(&mut self, now: Duration, listed: &BTreeMap<String, u64>, gone: &BTreeSet<String>) {
+    pub(crate) fn look(&mut self, now: Duration, listed: &BTreeMap<String, u64>, gone: &BTreeSet<String>) {
         let since_last = self.last_look.map_or(Duration::ZERO, |last| now.saturating_sub(last));
         self.last_look = Some(now);
         self.watched += since_last.min(AWAKE);
@@ -72,7 +72,7 @@ impl Liveness {
     }
 
     /// Takes in that an owner is named somewhere: one that has no entry begins to be watched for one.
-    pub fn life(&self, id: &str) -> MemberLiveness {
+    pub(crate) fn life(&self, id: &str) -> MemberLiveness {
         match self.sightings.get(id) {
             Some(sighting) if sighting.gone || self.watched - sighting.since >= SILENCE => MemberLiveness::Dead,
             Some(sighting) if sighting.moved => MemberLiveness::Live,
@@ -84,12 +84,13 @@ impl Liveness {
     }
 
     /// The members known to be alive.
-    pub fn live(&self) -> impl Iterator<Item = &str> {
+    #[cfg(test)]
+    pub(crate) fn live(&self) -> impl Iterator<Item = &str> {
         self.sightings.keys().map(String::as_str).filter(|id| self.life(id) == MemberLiveness::Live)
     }
 
     /// Members that have been dead for so long that their entries may be deleted.
-    pub fn forgotten(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn forgotten(&self) -> impl Iterator<Item = &str> {
         let old = |sighting: &Sighting| self.watched - sighting.since >= FORGOTTEN;
         self.sightings.iter().filter(move |(_, sighting)| old(sighting)).map(|(id, _)| id.as_str())
     }

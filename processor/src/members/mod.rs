@@ -16,11 +16,11 @@
 //! **Invariant:** clocks of different machines are never compared; a member is dead when an observer that was awake has
 //! watched its counter stand still for [`liveness::SILENCE`].
 
-pub mod beat;
-pub mod decide;
-pub mod liveness;
-pub mod process;
-pub mod share;
+pub(crate) mod beat;
+pub(crate) mod decide;
+pub(crate) mod liveness;
+pub(crate) mod process;
+pub(crate) mod share;
 
 #[cfg(test)]
 mod tests;
@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a member says of itself; it never changes while its process runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Member {
+pub(crate) struct Member {
     /// Format of this object; 1.
     pub format: u64,
     /// The name of its run, which heads name as their writer.
@@ -43,6 +43,6 @@ pub struct Member {
 }
 
 /// The member that a writer of heads belongs to: a run may write under several names, told apart behind a `/`.
-pub fn member_of(writer: &str) -> &str {
+pub(crate) fn member_of(writer: &str) -> &str {
     writer.split('/').next().unwrap_or(writer)
 }

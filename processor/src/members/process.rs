@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// A process, as far as it can be told apart from all others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProcessId {
+pub(crate) struct ProcessId {
     /// The run of the machine, and the set of processes that this one can see.
     machine: String,
     pid: u32,
@@ -19,13 +19,13 @@ pub struct ProcessId {
 
 impl ProcessId {
     /// This process; `None` where the system does not tell.
-    pub fn this() -> Option<ProcessId> {
+    pub(crate) fn this() -> Option<ProcessId> {
         let pid = std::process::id();
         Some(ProcessId { machine: machine()?, pid, started: started(pid)? })
     }
 
     /// Whether it has certainly ended.
-    pub fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         machine().is_some_and(|machine| machine == self.machine) && started(self.pid) != Some(self.started)
     }
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The owners that `partitions` should have: for each partition the ids of the members that can own it.
 ///
 /// A partition that nobody can own is left out.
-pub fn share<'a, P: Ord + Clone + AsRef<str>>(
+pub(crate) fn share<'a, P: Ord + Clone + AsRef<str>>(
     partitions: impl IntoIterator<Item = (P, BTreeSet<&'a str>)>,
 ) -> BTreeMap<P, &'a str> {
     let all: BTreeMap<P, BTreeSet<&'a str>> = partitions.into_iter().collect();

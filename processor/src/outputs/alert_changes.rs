@@ -1,6 +1,6 @@
 //! What is told of alerts: that one began, and that it ended.
 //!
-//! A lane tells a span when it has ended and come by; a scan (see [`crate::lane::LiveAlerts`]) sees those that are on, and those
+//! A lane tells a span when it has ended and come by; a scan (see [`crate::records::LiveAlerts`]) sees those that are on, and those
 //! that ended on the way to the frontier, again and again. For each alert an instant is kept, up to which everything
 //! was told. A look tells what began or ended from there up to its frontier, and moves the instant on; a lane's span is
 //! told for what of it is not before the instant.
@@ -9,7 +9,8 @@
 //! ever does: then both are told when the span has ended.
 
 use super::meaning;
-use crate::lane::{AlertRow, LiveAlerts};
+use crate::labels::Labels;
+use crate::records::{AlertRow, LiveAlerts};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timeline_core::Time;
@@ -26,6 +27,14 @@ pub struct AlertChanges {
     pub began: Vec<AlertRow>,
     /// Alerts that ended.
     pub ended: Vec<AlertRow>,
+}
+
+impl AlertChanges {
+    /// Takes out what is not seen.
+    pub(crate) fn hide(&mut self, plan: &Plan, labels: &Labels) {
+        self.began.retain(|row| labels.shows(&plan.alerts[row.alert].name));
+        self.ended.retain(|row| labels.shows(&plan.alerts[row.alert].name));
+    }
 }
 
 /// The instants, by the number of the alert.

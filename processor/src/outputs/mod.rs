@@ -21,7 +21,7 @@
 //! |---|---|
 //! | `message`, `cells`, `meaning` | a row as a message: id, key, time, payload |
 //! | [`changes`] | what is told of totals: each that is another one than was told last |
-//! | [`facts`] | what is told of alerts: that they began, and that they ended, once each |
+//! | [`alert_changes`] | what is told of alerts: that they began, and that they ended, once each |
 //! | [`outbox`] | files of messages, and which of them a checkpoint names |
 //! | [`publisher`] | the thread that publishes them, as often as it takes |
 

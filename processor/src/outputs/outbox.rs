@@ -8,7 +8,7 @@ use super::alert_changes::AlertChanges;
 use super::message::of_rows;
 use super::{Error, Origin, OutputKind, OutputMessage};
 use crate::checkpoint::{CheckpointReader, FileKind, FileRef, Putter, segment};
-use crate::lane::AlertRow;
+use crate::records::AlertRow;
 use crate::results::Pending;
 use crate::rows::{self, AlertColumns};
 use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};

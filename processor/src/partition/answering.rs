@@ -3,10 +3,11 @@
 use super::ask::{AnswerSender, Ask, NoAnswer, PartitionAnswer};
 use super::{ANSWER_LOOK, AT_ONCE, Error, Partition};
 use crate::code::StateCode;
-use crate::lane::{Lane, LaneSize, LateEvent, SessionOutput, SessionSnapshot, YieldAfter};
+use crate::lane::{Lane, LaneSize, SessionOutput, SessionSink, YieldAfter};
 use crate::pipeline::Coming;
+use crate::records::{LateEvent, SessionSnapshot};
 use crate::results::Pending;
-use crate::totals::MetricTotals;
+use crate::totals::{MetricTotals, SessionFold};
 use crate::watermark::PartitionProgress;
 use event_feeder::world::Instant;
 use event_feeder::{Target, key_hash};
@@ -45,14 +46,13 @@ impl Questions {
 pub(super) struct LaneReading {
     outcome: SessionOutput,
     live: Vec<SessionSnapshot>,
-    totals: MetricTotals,
-    /// Values that live sessions have forgotten.
-    forgotten: u64,
+    /// What all sessions come to; nothing where only some are read.
+    fold: SessionFold,
 }
 
 impl LaneReading {
     fn new(plan: &Plan) -> Self {
-        LaneReading { outcome: SessionOutput::default(), live: vec![], totals: MetricTotals::new(plan), forgotten: 0 }
+        LaneReading { outcome: SessionOutput::default(), live: vec![], fold: SessionFold::new(plan) }
     }
 }
 
@@ -104,7 +104,7 @@ impl LaneOutput {
     pub(super) fn of(lane: &mut Lane) -> Self {
         let (outcome, late) = lane.drain();
         let mut totals = MetricTotals::new(lane.plan());
-        totals.add_told(lane.plan(), &outcome);
+        totals.add_told(lane.plan(), &outcome.closed, outcome.counted.as_ref());
         LaneOutput { outcome, late, totals }
     }
 }
@@ -223,23 +223,26 @@ impl Partition {
         let parts = self.pipeline.work(begin, move |lane, progress, (reading, part), length| {
             let own = part.as_mut()?;
             if let Some(horizon) = progress.horizon() {
-                let LaneReading { outcome, live, totals, forgotten } = &mut *own;
+                let LaneReading { outcome, live, fold } = &mut *own;
                 outcome.certain = Some(progress.certain());
-                let mut tell = |session: SessionSnapshot| {
-                    if whole {
-                        *forgotten += session.forgotten;
-                        totals.add(&plan, &session);
-                    }
-                    if wants_sessions {
+                let mut read =
+                    |mut sink| lane.read_some(reading, horizon, outcome, &mut sink, YieldAfter::After(length));
+                let is_done = if wants_sessions {
+                    read(SessionSink::Rows(&mut |session: SessionSnapshot| {
+                        if whole {
+                            fold.add(&plan, &session);
+                        }
                         live.push(session);
-                    }
+                    }))
+                } else {
+                    read(SessionSink::Totals(fold))
                 };
-                if !lane.read_some(reading, horizon, outcome, &mut tell, YieldAfter::After(length)) {
+                if !is_done {
                     return None;
                 }
                 if whole {
-                    let LaneReading { outcome, totals, .. } = own;
-                    totals.add_told(&plan, outcome);
+                    let LaneReading { outcome, fold, .. } = own;
+                    fold.add_told(&plan, &outcome.closed, outcome.counted.as_ref());
                 }
             }
             part.take()
@@ -275,10 +278,12 @@ impl Partition {
         let mut totals = MetricTotals::new(&self.plan);
         let mut read = Pending::default();
         if !matches!(wanted, Wanted::Keys(_)) && !parts.is_empty() {
-            self.gathered.losses.forgotten = parts.iter().map(|part| part.forgotten).sum();
+            self.gathered.losses.forgotten = 0;
         }
-        for LaneReading { outcome, live, totals: part, .. } in parts {
+        for LaneReading { outcome, live, fold } in parts {
+            let (part, forgotten) = fold.into_totals();
             totals.merge(&part);
+            self.gathered.losses.forgotten += forgotten;
             sessions.extend(live);
             let SessionOutput { closed, alerts, stragglers, failed, .. } = outcome;
             let dead = failed.iter().map(|failed| failed.letter(&self.plan)).collect();
@@ -312,7 +317,7 @@ impl Partition {
             bytes,
             looks: self.looks(),
             queued_bytes: ingest.feed.queued_bytes(),
-            kept_bytes: (ingest.fresh_bytes() + writing) as u64,
+            keeping_bytes: (ingest.fresh_bytes() + writing) as u64,
             live,
             read_sessions: sum(|size| size.read),
             drained: ingest.is_drained(),

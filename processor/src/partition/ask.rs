@@ -1,15 +1,15 @@
 //! What a partition is asked and answers, and how others talk to it.
 
 use super::{Counts, RecordFindings};
-use crate::checkpoint::{CheckpointReader, FileRef};
+use crate::checkpoint::{CheckpointReader, FileKind, FileRef};
 use crate::damage::Damage;
-use crate::engine::IsWanted;
 use crate::labels::Labels;
-use crate::lane::SessionSnapshot;
 use crate::log_position::LogPosition;
 use crate::outputs::Published;
+use crate::records::SessionSnapshot;
 use crate::results::{Pending, RetentionCounts};
 use crate::totals::MetricTotals;
+use crate::wanted::IsWanted;
 use event_feeder::world::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -117,7 +117,7 @@ pub struct PartitionAnswer {
     /// Bytes of records that were received and not yet read.
     pub queued_bytes: u64,
     /// Bytes of messages that wait in memory for the checkpoint that keeps them.
-    pub kept_bytes: u64,
+    pub keeping_bytes: u64,
     /// Sessions that are alive.
     pub live: u64,
     /// Sessions, alive or over, that may have begun before anything was seen of them.
@@ -144,6 +144,13 @@ pub struct PartitionAnswer {
     pub damage: Damage,
     /// Reads them.
     pub reader: CheckpointReader,
+}
+
+impl PartitionAnswer {
+    /// Bytes of the files of events that are kept to be read again, as of the last checkpoint.
+    pub fn kept_bytes(&self) -> u64 {
+        self.results.iter().filter(|file| file.kind == FileKind::Kept).map(|file| file.length).sum()
+    }
 }
 
 /// Where an answer goes.

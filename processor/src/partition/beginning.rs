@@ -1,4 +1,4 @@
-//! Queries that begin now: their logs are read from where they end at the deployment.
+//! Where queries begin. Those that begin now: their logs are read from where they end at the deployment.
 //!
 //! **Invariant:** where that is, is in a committed checkpoint before anything that follows from it is shown; so a restart, or
 //! a log that is read again, begins at the same place, whatever the clock says.
@@ -8,7 +8,19 @@ use crate::log_position::LogPosition;
 use crate::watermark::UnreadPrefix;
 use event_feeder::world::{self, Instant};
 use event_feeder::{Next, Position, Source, Target};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
+
+/// Where the queries of a deployment begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeploymentStart {
+    /// With the first event of the logs.
+    #[default]
+    Start,
+    /// With the next event: sessions that are open then are partial.
+    Now,
+}
 
 /// How long a log may say nothing at all while its end is looked for.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -68,7 +68,7 @@ impl Partition {
         let Findings { mut alerts, totals, is_all_told } = self.surveyed();
         let labels = self.options.labels.clone();
         self.gathered.pending.hide(&self.plan, &labels);
-        labels.hide_facts(&self.plan, &mut alerts);
+        alerts.hide(&self.plan, &labels);
         if is_all_told && !is_behind {
             let (partition, frontier) = (self.options.part.number, frontier.unwrap_or(Time::MIN));
             self.gathered.take_ended_windows(&self.plan, partition, frontier, &mut self.publishing);
@@ -166,6 +166,7 @@ impl Partition {
             zones: zones::of(&self.plan, max_time),
             tables: asked::of(&self.plan),
             lost: self.committed.damage.lost.clone(),
+            columns: self.ingest.columns_seen(),
             dropped: self.committed.dropped.clone(),
         }
     }

@@ -4,9 +4,11 @@
 //! the user names is given up instead, or made anew out of the log.
 
 use super::{Error, Options, Partition};
-use crate::checkpoint::{self, CheckpointReader, FileKind, FileRef, Finding, Manifest, ObjectProblem};
+use crate::checkpoint::{
+    self, CheckpointReader, FileKind, FileRef, Finding, Manifest, ObjectProblem, is_named, whole_name,
+};
 use crate::code::StateCode;
-use crate::damage::{Damage, GivenUpFile, help, is_named, whole_name};
+use crate::damage::{Damage, GivenUpFile, help};
 use crate::retained::RetainedLog;
 
 /// A checkpoint's files, as the partition goes on with them.

@@ -6,7 +6,8 @@
 use super::answering::LaneOutput;
 use super::ingest::{Ingest, SourceProgress};
 use super::{Error, Partition};
-use crate::lane::{LateEvent, SessionOutput};
+use crate::lane::SessionOutput;
+use crate::records::LateEvent;
 use crate::watermark::IdleAdvances;
 use event_feeder::world::{self, Instant};
 use std::time::Duration;

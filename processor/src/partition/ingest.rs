@@ -5,15 +5,16 @@
 
 use super::Options;
 use super::backpressure::Backpressure;
+use super::ends::SourceEnd;
 use super::idleness::IdleTimer;
 use super::keeping::Keeping;
 use super::looking::SourceFindings;
 use super::siblings::Siblings;
 use crate::checkpoint::FileRef;
 use crate::feed::Feed;
-use crate::lane::LateEvent;
 use crate::log_position::LogPosition;
 use crate::pipeline::DecodedBlock;
+use crate::records::LateEvent;
 use crate::retained::RetainedLog;
 use crate::watermark::{PartitionProgress, UnreadPrefix};
 use event_feeder::world::Instant;
@@ -39,6 +40,8 @@ pub(super) struct SourceProgress {
     pub unseen: UnreadPrefix,
     /// What its records have.
     pub looked: SourceFindings,
+    /// What waits where it ends now.
+    pub end: SourceEnd,
 }
 
 /// The logs of all sources, as they are at work.
@@ -90,6 +93,7 @@ impl Ingest {
             keeping: Keeping::new(keep, kept, reach.position.of(0), reach.max_time),
             unseen: reach.unseen,
             looked: SourceFindings::default(),
+            end: SourceEnd::after(reach.position),
         });
         Ingest {
             sources: sources.collect(),
@@ -153,7 +157,9 @@ impl Ingest {
 
     /// A block is fed now.
     pub(super) fn pass(&mut self, block: &Block) {
-        self.sources[usize::from(block.end.source)].position = block.end;
+        let progress = &mut self.sources[usize::from(block.end.source)];
+        progress.position = block.end;
+        progress.end.note(None);
     }
 
     /// Goes on behind records of a source that are missing.
@@ -169,7 +175,8 @@ impl Ingest {
 
     /// Takes what a lane thread says of a block that it has decoded.
     pub(super) fn take_decoded(&mut self, plan: &Plan, part: DecodedBlock) {
-        let DecodedBlock { source, records, events, max_time, seen, recycled, took, .. } = part;
+        let DecodedBlock { source, records, events, max_time, seen, recycled, took, origin, .. } = part;
+        self.sources[source].end.files.add(&origin, records, events);
         self.look_at(plan, source, records, events, seen);
         let largest = &mut self.sources[source].max_time;
         *largest = (*largest).max(max_time);

@@ -4,10 +4,10 @@
 use super::Partition;
 use super::gathered::Gathered;
 use super::ingest::Ingest;
-use crate::lane::LateEvent;
+use crate::records::LateEvent;
 use crate::remarks::{self, Loss, Losses, Remark};
 use crate::time_jumps::{TimeJump, TimeJumps};
-use event_feeder::{DeadLetter, Position, RecordCode, RecordTraits};
+use event_feeder::{DeadLetter, Notice, Position, RecordCode, RecordTraits};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use timeline_core::Time;
@@ -22,7 +22,9 @@ pub(super) struct SourceFindings {
     records: u64,
     events: u64,
     seen: RecordTraits,
-    /// The columns of which it was said that no record has them; `None` as long as nothing was said of the records.
+    /// Whether it was said what there is to say of the records, but for columns.
+    is_said: bool,
+    /// The columns of which it was said that no record has them; `None` as long as nothing was said of columns.
     said: Option<u64>,
     leaps: TimeJumps,
     /// Places and times of events that were late, and have not been looked at for why.
@@ -36,9 +38,30 @@ pub struct RecordFindings {
     pub columns: u64,
     /// What is said, with the column of which it is.
     pub remarks: Vec<(Option<u64>, String)>,
-    /// What did not count, if that is much: that it is so, and what to do.
+    /// Why answers may not be those that are meant.
     #[serde(default)]
-    pub losses: Vec<(String, String)>,
+    pub losses: Vec<AnswerLoss>,
+}
+
+/// Why answers may not be those that are meant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerLoss {
+    /// The column of which it is said: it is so only as long as no partition has that.
+    pub column: Option<u64>,
+    /// Whether all partitions of a log would say the same, but for numbers.
+    pub is_of_all: bool,
+    /// What is so.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
+impl AnswerLoss {
+    /// What is so of one partition.
+    fn of(notice: &Notice) -> AnswerLoss {
+        let (message, help) = (remarks::line(notice), notice.code.help().to_owned());
+        AnswerLoss { column: None, is_of_all: false, message, help }
+    }
 }
 
 /// What is known and was said of what did not count.
@@ -64,19 +87,31 @@ impl LossesTold {
 }
 
 impl SourceFindings {
+    /// How many records there were.
+    pub(super) fn records(&self) -> u64 {
+        self.records
+    }
+
     fn remarks(&self, plan: &Plan, source: usize) -> Vec<Remark> {
         remarks::of(plan, source, &self.seen, self.records, self.events)
     }
 
-    /// Says what there is to say of the records so far, if nothing was said yet.
-    fn say_of_first(&mut self, plan: &Plan, source: usize) {
-        if self.said.is_some() {
+    /// Says what there is to say of the records so far, once; that none has a column only if they are `enough` for that.
+    fn say_of_first(&mut self, plan: &Plan, source: usize, enough: bool) {
+        let (says_rest, says_columns) = (!self.is_said, self.said.is_none() && enough);
+        if !says_rest && !says_columns {
             return;
         }
-        let remarks = self.remarks(plan, source);
-        self.said = Some(remarks.iter().filter_map(|remark| remark.column).fold(0, |said, column| said | column));
-        for Remark { notice, .. } in remarks {
-            tracing::warn!("{}", remarks::text(&notice));
+        self.is_said = true;
+        let mut said = 0;
+        for Remark { notice, column } in self.remarks(plan, source) {
+            if column.map_or(says_rest, |_| says_columns) {
+                said |= column.unwrap_or(0);
+                tracing::warn!("{}", remarks::text(&notice));
+            }
+        }
+        if says_columns {
+            self.said = Some(said);
         }
     }
 
@@ -95,19 +130,18 @@ impl Ingest {
         looked.records += records;
         looked.events += events;
         looked.seen.add(seen);
-        let Some(said) = &mut looked.said else {
-            if looked.records >= remarks::RECORDS {
-                looked.say_of_first(plan, source);
-            }
-            return;
-        };
+        if looked.records >= remarks::RECORDS {
+            looked.say_of_first(plan, source, looked.records >= remarks::RECORDS_OF_COLUMNS);
+        }
+        let Some(said) = &mut looked.said else { return };
         let here = *said & looked.seen.columns;
         if here != 0 {
             *said &= !here;
             let name = &plan.source_at(source).name;
             for (_, column) in plan.columns_of(source).filter(|(id, _)| here & id.bit() != 0) {
                 tracing::warn!(
-                    "{name}: `{}` is there after all: one of {} records has it",
+                    "[{}] {name}: no longer so: `{}` is there after all, in one of {} records",
+                    RecordCode::Unseen,
                     column.path.dotted(),
                     looked.records
                 );
@@ -118,7 +152,20 @@ impl Ingest {
     /// Says what there is to say of the records of all sources so far, of which nothing was said yet.
     pub(super) fn say_of_first(&mut self, plan: &Plan) {
         for (source, progress) in self.sources.iter_mut().enumerate() {
-            progress.looked.say_of_first(plan, source);
+            progress.looked.say_of_first(plan, source, true);
+        }
+    }
+
+    /// The columns that some record has had, as a set of column bits.
+    pub(super) fn columns_seen(&self) -> u64 {
+        self.sources.iter().fold(0, |columns, progress| columns | progress.looked.seen.columns)
+    }
+
+    /// Takes note of columns that records had which were read before.
+    pub(super) fn note_seen(&mut self, plan: &Plan, columns: u64) {
+        for (source, progress) in self.sources.iter_mut().enumerate() {
+            let own = plan.columns_of(source).fold(0, |own, (id, _)| own | id.bit());
+            progress.looked.seen.columns |= columns & own;
         }
     }
 
@@ -127,7 +174,7 @@ impl Ingest {
     pub(super) fn look_at_rest(&mut self, plan: &Plan) {
         for (source, progress) in self.sources.iter_mut().enumerate() {
             if progress.looked.records >= remarks::FEW {
-                progress.looked.say_of_first(plan, source);
+                progress.looked.say_of_first(plan, source, true);
             }
         }
     }
@@ -163,14 +210,22 @@ impl Ingest {
 
     /// What there is to say of the records of all sources now, but for what did not count.
     fn looks(&self, plan: &Plan) -> RecordFindings {
-        let mut looks = RecordFindings::default();
+        let mut looks = RecordFindings { columns: self.columns_seen(), ..RecordFindings::default() };
         for (source, progress) in self.sources.iter().enumerate() {
-            looks.columns |= progress.looked.seen.columns;
-            let remarks = progress.looked.remarks(plan, source).into_iter();
-            looks.remarks.extend(remarks.map(|Remark { notice, column }| (column, remarks::line(&notice))));
+            for remark in progress.looked.remarks(plan, source) {
+                if remark.spoils_answers() {
+                    let column = remark.column;
+                    looks.losses.push(AnswerLoss { column, is_of_all: true, ..AnswerLoss::of(&remark.notice) });
+                }
+                looks.remarks.push((remark.column, remarks::line(&remark.notice)));
+            }
             let name = &plan.source_at(source).name;
             let far = progress.looked.leaps.said().map(|far| remarks::line(&far.late_notice(name)));
             looks.remarks.extend(far.map(|line| (None, line)));
+        }
+        for notice in self.sources.iter().filter_map(|progress| progress.end.notice()) {
+            looks.remarks.push((None, remarks::line(&notice)));
+            looks.losses.push(AnswerLoss::of(&notice));
         }
         looks.remarks.extend(self.left_out.iter().map(|notice| (None, remarks::line(notice))));
         looks
@@ -221,7 +276,7 @@ impl Partition {
         for Loss { notice, is_much, .. } in self.gathered.losses(&self.plan) {
             looks.remarks.push((None, remarks::line(&notice)));
             if is_much {
-                looks.losses.push((remarks::line(&notice), notice.code.help().to_owned()));
+                looks.losses.push(AnswerLoss::of(&notice));
             }
         }
         looks

@@ -2,12 +2,12 @@
 //!
 //! **Invariant:** counts are part of a checkpoint, so nothing that is read again after it counts twice.
 
+use super::DeploymentStart;
 use crate::checkpoint::{Store, TakeFrom};
 use crate::history::History;
 use crate::input::{Log, LogPartition};
 use crate::labels::Labels;
 use crate::outputs::Outputs;
-use crate::programs::DeploymentStart;
 use crate::start_markers::StartMarkers;
 use std::sync::Arc;
 use std::time::Duration;

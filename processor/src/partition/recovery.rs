@@ -11,7 +11,8 @@ use super::siblings::Siblings;
 use super::state::{State, facts, places};
 use super::writing::lingers;
 use super::{
-    Counts, Error, LOOK_UP, Options, Partition, PartitionHandle, beginning, growth, keeping, read_ahead, zones,
+    Counts, DeploymentStart, Error, LOOK_UP, Options, Partition, PartitionHandle, beginning, growth, keeping,
+    read_ahead, zones,
 };
 use crate::checkpoint::{
     CheckpointReader, Checkpoints, FileKind, FileRef, Finding, Manifest, Opened, WriterIdentity, segment,
@@ -21,7 +22,6 @@ use crate::lane::{Lane, image};
 use crate::log_position::LogPosition;
 use crate::outputs::OutputKind;
 use crate::pipeline::{Pipeline, SourceStart};
-use crate::programs::DeploymentStart;
 use crate::retained::RetainedLog;
 use crate::totals::MetricTotals;
 use event_feeder::world::Instant;
@@ -86,6 +86,7 @@ impl Partition {
         let Loaded { sources, lanes, reach, counts, totals, results } = loaded;
         let dropped = same.map(|found| found.state.dropped.clone()).unwrap_or_default();
         let apart = same.map(|found| found.state.apart.clone()).unwrap_or_default();
+        let columns = same.map_or(0, |found| found.state.columns);
         say_apart(&options, &apart);
         // What was to be published still is, whatever the queries are now.
         let told = found.as_ref().map(|found| (found.state.told.clone(), found.state.told_totals.clone()));
@@ -125,6 +126,7 @@ impl Partition {
             plan,
             options,
         };
+        partition.ingest.note_seen(&partition.plan, columns);
         partition.pipeline.yield_after(LOOK_UP)?;
         if is_new_now || is_settled {
             // Where it begins, and what was given up, is durable before anything that follows from it is shown.

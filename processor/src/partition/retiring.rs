@@ -5,7 +5,8 @@
 
 use super::{Error, Partition};
 use crate::labels::Labels;
-use crate::lane::{SessionOutput, SessionSnapshot};
+use crate::lane::SessionOutput;
+use crate::records::SessionSnapshot;
 use crate::results::Pending;
 use std::collections::BTreeSet;
 

@@ -73,9 +73,17 @@ pub(super) struct State {
     /// Files of history that were given up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<GivenUpFile>,
+    /// The columns that some record has had, as a set of column bits of the plan.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub columns: u64,
     /// Rows of history whose time was over.
     #[serde(default, skip_serializing_if = "RetentionCounts::is_empty")]
     pub dropped: RetentionCounts,
+}
+
+/// Whether a set of columns is empty.
+fn is_none(columns: &u64) -> bool {
+    *columns == 0
 }
 
 /// Checkpoints once did not say.

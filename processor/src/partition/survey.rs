@@ -5,13 +5,14 @@
 //! until the checkpoint is cut that has what was seen, for it is true for the place of that alone.
 
 use super::{Error, Partition};
-use crate::lane::{Lane, LiveAlerts, SessionOutput, YieldAfter};
+use crate::lane::{Lane, SessionOutput, SessionSink, YieldAfter};
 use crate::log_position;
 use crate::outputs::OutputMessage;
 use crate::outputs::alert_changes::AlertChanges;
 use crate::outputs::changes::AsOf;
 use crate::pipeline::Coming;
-use crate::totals::MetricTotals;
+use crate::records::LiveAlerts;
+use crate::totals::{MetricTotals, SessionFold};
 use crate::watermark::PartitionProgress;
 use event_feeder::world::Instant;
 use std::sync::Arc;
@@ -121,18 +122,19 @@ impl Partition {
     fn look_at_totals(&mut self) -> Result<Coming<(MetricTotals, PartitionProgress)>, Error> {
         let plan = Arc::clone(&self.plan);
         let begin = |lane: &mut Lane, _: &PartitionProgress| {
-            (lane.to_read(), SessionOutput::default(), Some(MetricTotals::new(lane.plan())))
+            (lane.to_read(), SessionOutput::default(), Some(SessionFold::new(lane.plan())))
         };
-        Ok(self.pipeline.work(begin, move |lane, progress, (reading, outcome, totals), length| {
-            let own = totals.as_mut()?;
+        Ok(self.pipeline.work(begin, move |lane, progress, (reading, outcome, fold), length| {
+            let own = fold.as_mut()?;
             if let Some(horizon) = progress.horizon() {
-                let add = |session| own.add(&plan, &session);
-                if !lane.read_some(reading, horizon, outcome, add, YieldAfter::After(length)) {
+                let mut sink = SessionSink::Totals(own);
+                if !lane.read_some(reading, horizon, outcome, &mut sink, YieldAfter::After(length)) {
                     return None;
                 }
-                own.add_told(&plan, outcome);
             }
-            totals.take().map(|totals| (totals, progress.clone()))
+            let (mut totals, _) = fold.take()?.into_totals();
+            totals.add_told(&plan, &outcome.closed, outcome.counted.as_ref());
+            Some((totals, progress.clone()))
         })?)
     }
 

@@ -123,7 +123,7 @@ pub fn at_rest(
         bytes: 0,
         looks: RecordFindings::default(),
         queued_bytes: 0,
-        kept_bytes: 0,
+        keeping_bytes: 0,
         live: 0,
         read_sessions: 0,
         busy_ns: 0,
@@ -163,6 +163,7 @@ pub fn at_rest(
     answer.results = manifest.files.iter().filter(is_history).cloned().collect();
     answer.damage = Damage::with(state.lost);
     answer.dropped = state.dropped;
+    answer.looks.columns = state.columns;
     for finding in &inspection.damaged {
         if let Some(file) = manifest.files.iter().find(|file| file.name == finding.object) {
             answer.damage.note(&answer.folder, file, &finding.problem);
@@ -182,7 +183,7 @@ pub fn at_rest(
                 answer.sessions.push(session);
             }
         });
-        answer.totals.add_told(plan, &outcome);
+        answer.totals.add_told(plan, &outcome.closed, outcome.counted.as_ref());
         let SessionOutput { closed, alerts, stragglers, failed, .. } = outcome;
         let dead = failed.iter().map(|failed| failed.letter(plan)).collect();
         answer.pending.append(Pending { sessions: closed, alerts, late: stragglers, dead, parts: vec![] });

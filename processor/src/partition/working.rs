@@ -61,6 +61,7 @@ impl Partition {
             if self.is_at_end(read)? {
                 self.take_decoded();
                 self.ingest.say_of_first(&self.plan);
+                self.ingest.say_of_ends(&self.plan, &self.options);
                 return Ok(true);
             }
             self.cut_if_due(&mut last_cut)?;
@@ -146,12 +147,14 @@ impl Partition {
         Ok(())
     }
 
-    /// Whether all has been read of a log that is not waited for, and nobody has a question.
+    /// Whether all has been read of a log that is not waited for, and nobody has a question. What is left of it to be read
+    /// then is fed.
     fn is_at_end(&mut self, read: Read) -> Result<bool, Error> {
         let is_live = self.options.log.is_live();
         let has_nothing = read == Read::Nothing;
         if has_nothing && !is_live {
             self.ingest.look_at_rest(&self.plan);
+            self.ingest.look_at_ends();
         }
         let at_end = if is_live {
             self.ingest.is_drained() && !matches!(read, Read::NotAsked | Read::Waits)
@@ -159,7 +162,14 @@ impl Partition {
             has_nothing
         };
         // What was read last may still be on its way through the lanes.
-        Ok(at_end && self.options.exit_at_end && self.questions.is_empty() && !self.is_behind()?)
+        if !at_end || !self.options.exit_at_end || !self.questions.is_empty() || self.is_behind()? {
+            return Ok(false);
+        }
+        // Nobody waits for the end of a last line that is a whole record.
+        match self.ingest.feed.take_unended()? {
+            Some(block) => self.feed(block).map(|()| false),
+            None => Ok(true),
+        }
     }
 
     /// Cuts a checkpoint when it is time for one and there is something to commit.

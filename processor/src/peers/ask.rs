@@ -23,7 +23,7 @@ const BYTES_MAX: u64 = 1 << 32;
 
 /// How this member asks the others.
 #[derive(Clone)]
-pub struct Peers {
+pub(crate) struct Peers {
     agent: Agent,
     tokens: Option<TokenStore>,
 }
@@ -31,7 +31,7 @@ pub struct Peers {
 /// Why a member gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the processor at {address}: {reason}")]
-pub struct Refused {
+pub(crate) struct Refused {
     /// Where it was asked.
     pub address: String,
     /// What went wrong.
@@ -40,7 +40,7 @@ pub struct Refused {
 
 impl Peers {
     /// Asks with the processor's own one of these tokens.
-    pub fn new(tokens: Option<TokenStore>) -> Peers {
+    pub(crate) fn new(tokens: Option<TokenStore>) -> Peers {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
@@ -52,7 +52,7 @@ impl Peers {
     }
 
     /// The answers of some members, all asked at a time; each gives those of its partitions, or says why not.
-    pub fn answers(
+    pub(crate) fn answers(
         &self,
         members: &[Member],
         question: &PeerQuestion,
@@ -80,14 +80,14 @@ impl Peers {
     }
 
     /// The version of the programs that a member runs.
-    pub fn programs(&self, address: &str) -> Result<u64, Refused> {
+    pub(crate) fn programs(&self, address: &str) -> Result<u64, Refused> {
         let refused = |reason: String| Refused { address: address.to_owned(), reason };
         let bytes = self.send(address, "/v1/peer/programs", None, THERE).map_err(refused)?;
         String::from_utf8_lossy(&bytes).trim().parse().map_err(|_| refused("it does not say what it runs".into()))
     }
 
     /// Whether something there answers as a processor does. One that is frozen or gone does not.
-    pub fn is_there(&self, address: &str) -> bool {
+    pub(crate) fn is_there(&self, address: &str) -> bool {
         self.send(address, "/healthz", None, THERE).is_ok()
     }
 

@@ -9,5 +9,5 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use ask::{Peers, Refused};
-pub use wire::{PeerQuestion, WireError, decode, encode};
+pub(crate) use ask::Peers;
+pub(crate) use wire::{PeerQuestion, encode};

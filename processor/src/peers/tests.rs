@@ -1,12 +1,12 @@
 //! Answers there and back.
 
-use super::{decode, encode};
+use super::wire::{decode, encode};
 use crate::checkpoint::{CheckpointReader, Digest, FileKind, FileSummary, StateLocation};
 use crate::damage::{Damage, GivenUpFile};
-use crate::lane::{AlertRow, LateEvent, LateReason, SessionSnapshot};
 use crate::log_position::LogPosition;
 use crate::outputs::Published;
-use crate::partition::{Counts, PartitionAnswer, RecordFindings};
+use crate::partition::{AnswerLoss, Counts, PartitionAnswer, RecordFindings};
+use crate::records::{AlertRow, LateEvent, LateReason, SessionSnapshot};
 use crate::results::{DroppedRows, Pending};
 use crate::totals::MetricTotals;
 use crate::watermark::{IdleAdvances, UnreadPrefix};
@@ -115,10 +115,10 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> PartitionAnswer {
         looks: RecordFindings {
             columns: 5,
             remarks: vec![(Some(2), "none of 3 records has it".into()), (None, "nulls".into())],
-            losses: vec![("much".into(), "help".into())],
+            losses: vec![AnswerLoss { column: Some(4), is_of_all: true, message: "much".into(), help: "help".into() }],
         },
         queued_bytes: 7,
-        kept_bytes: 8,
+        keeping_bytes: 8,
         read_sessions: 12,
         busy_ns: 13,
         drained: true,

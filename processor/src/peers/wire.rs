@@ -15,16 +15,16 @@ use timeline_core::{Linear, Time, Value};
 
 use crate::checkpoint::{CheckpointReader, FileRef, StateLocation};
 use crate::damage::Damage;
-use crate::lane::{AlertRow, LateEvent, LateReason, SessionSnapshot};
 use crate::log_position::LogPosition;
 use crate::outputs::Published;
 use crate::partition::{Ask, Counts, PartitionAnswer, RecordFindings, plan_fingerprint};
+use crate::records::{AlertRow, LateEvent, LateReason, SessionSnapshot};
 use crate::results::{Pending, RetentionCounts};
 use crate::totals::{MetricTotals, TotalsImage, ValueImage};
 
 /// What a member is asked, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PeerQuestion {
+pub(crate) struct PeerQuestion {
     /// What is asked of the plans that are not named.
     pub ask: Ask,
     /// What is asked of some, by their names.
@@ -38,7 +38,7 @@ pub struct PeerQuestion {
 
 /// Why the bytes of an answer cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum WireError {
+pub(crate) enum WireError {
     /// They are not what this version writes.
     #[error("an answer of another processor cannot be read: {0}")]
     Malformed(String),
@@ -70,7 +70,7 @@ struct AnswerHeader {
     #[serde(default)]
     queued_bytes: u64,
     #[serde(default)]
-    kept_bytes: u64,
+    keeping_bytes: u64,
     #[serde(default)]
     read_sessions: u64,
     #[serde(default)]
@@ -180,7 +180,7 @@ enum LinearImage {
 }
 
 /// The bytes of some answers.
-pub fn encode(answers: &[PartitionAnswer]) -> Result<Vec<u8>, WireError> {
+pub(crate) fn encode(answers: &[PartitionAnswer]) -> Result<Vec<u8>, WireError> {
     let images = answers.iter().map(image).collect::<Result<Vec<_>, _>>()?;
     postcard::to_allocvec(&images).map_err(|error| WireError::Malformed(error.to_string()))
 }
@@ -189,7 +189,11 @@ pub fn encode(answers: &[PartitionAnswer]) -> Result<Vec<u8>, WireError> {
 ///
 /// A plan of a name never changes, so parts of one add up whatever else either side runs; those of plans that the asker does
 /// not know, or no more, are left out.
-pub fn decode(bytes: &[u8], plans: &[Arc<Plan>], place: &StateLocation) -> Result<Vec<PartitionAnswer>, WireError> {
+pub(crate) fn decode(
+    bytes: &[u8],
+    plans: &[Arc<Plan>],
+    place: &StateLocation,
+) -> Result<Vec<PartitionAnswer>, WireError> {
     let images: Vec<AnswerImage> =
         postcard::from_bytes(bytes).map_err(|error| WireError::Malformed(error.to_string()))?;
     images.into_iter().filter_map(|image| answer(image, plans, place).transpose()).collect()
@@ -213,7 +217,7 @@ fn image(answer: &PartitionAnswer) -> Result<AnswerImage, WireError> {
         bytes: answer.bytes,
         looks: answer.looks.clone(),
         queued_bytes: answer.queued_bytes,
-        kept_bytes: answer.kept_bytes,
+        keeping_bytes: answer.keeping_bytes,
         read_sessions: answer.read_sessions,
         busy_ns: answer.busy_ns,
         drained: answer.drained,
@@ -314,7 +318,7 @@ fn answer(
         bytes: facts.bytes,
         looks: facts.looks,
         queued_bytes: facts.queued_bytes,
-        kept_bytes: facts.kept_bytes,
+        keeping_bytes: facts.keeping_bytes,
         read_sessions: facts.read_sessions,
         busy_ns: facts.busy_ns,
         drained: facts.drained,

@@ -2,8 +2,8 @@
 //!
 //! **Invariant:** it takes the batches of a round in the order of the log, whoever has decoded them.
 
-use super::{DecodedBlock, lane_of};
-use crate::lane::{Lane, Watcher};
+use super::DecodedBlock;
+use crate::lane::{Lane, Watcher, lane_of};
 use crate::time_jumps::{self, TimeJump};
 use crate::watermark::{IdleAdvances, PartitionProgress, UnreadPrefix, Watermarks};
 use event_feeder::world::Instant;
@@ -204,6 +204,7 @@ impl<W: Watcher> LaneThread<W> {
         let decoded = DecodedBlock {
             source,
             start: batch.start,
+            origin: Arc::clone(&batch.origin),
             records: batch.records,
             events: batch.events.len() as u64,
             misrouted: batch.misrouted,

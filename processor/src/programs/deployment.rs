@@ -7,21 +7,11 @@ use super::{DeployedText, stored};
 use crate::engine::EngineError;
 use crate::labels::Labels;
 use crate::outputs::of_outputs;
+use crate::partition::DeploymentStart;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use timeline_core::plan::Plan;
-
-/// Where the queries of a deployment begin.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DeploymentStart {
-    /// With the first event of the logs.
-    #[default]
-    Start,
-    /// With the next event: sessions that are open then are partial.
-    Now,
-}
 
 /// What was deployed at one time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,11 +11,11 @@
 //! **Invariant:** what is left out has no row that is wanted: neither bounds nor filters deny a key that is there, and each row
 //! of what is left is compared.
 
+use super::layout::nanoseconds_name;
 use super::{BATCH_ROWS, Error, Layout, current, layout_of};
 use crate::checkpoint::FileRef;
-use crate::engine::TimeBounds;
-use crate::history::layout::nanoseconds_name;
 use crate::recent::Recent;
+use crate::wanted::TimeBounds;
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
@@ -233,7 +233,7 @@ mod tests {
     use super::super::{properties, quick};
     use super::{Input, columns_of, groups_with, may_have_times, rows_of};
     use crate::checkpoint::{Digest, FileKind, FileRef, FileSummary};
-    use crate::engine::TimeBounds;
+    use crate::wanted::TimeBounds;
     use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
     use arrow::datatypes::Int64Type;
     use parquet::arrow::ArrowWriter;

@@ -2,10 +2,9 @@
 //!
 //! **Invariant:** what is late and what could not be used stands in the order of the log, whoever told it.
 
-use super::PARTS;
 use crate::labels::Labels;
-use crate::lane::{AlertRow, LateEvent, SessionSnapshot};
-use crate::rows::{self, AlertColumns, ColumnKind, RowCell, TableBuilder};
+use crate::records::{AlertRow, LateEvent, SessionSnapshot};
+use crate::rows::{self, AlertColumns, ColumnKind, PARTS, RowCell, TableBuilder};
 use crate::totals::PartialTotal;
 use arrow::array::RecordBatch;
 use event_feeder::{DeadLetter, Position};

@@ -2,9 +2,8 @@
 //!
 //! **Invariant:** whoever reads rows sees the columns of now; only here is it known that there were others.
 
-use super::{DAY, Error, LAYOUT};
+use super::{DAY, Error, LAYOUT, layout};
 use crate::checkpoint::{FileKind, FileRef};
-use crate::history::layout;
 use arrow::array::RecordBatch;
 use arrow::compute::kernels::zip::zip;
 use arrow::compute::{cast, is_not_null};

@@ -4,7 +4,7 @@
 //! in one column `with`, as JSON, in the table over all alerts. Files have both, so that either can be read of them.
 
 use super::{ColumnKind, RowCell, TableBuilder, dimension_column};
-use crate::lane::AlertRow;
+use crate::records::AlertRow;
 use arrow::array::RecordBatch;
 use timeline_core::Value;
 use timeline_core::plan::{Alert, Plan};

@@ -181,11 +181,12 @@ pub const TABLES: [SqlTable; 10] = [
             ("catching_up", "Whether it has yet to read what others have read."),
             ("misrouted", "Messages whose key is not the one that they were routed by."),
             ("queued_bytes", "Bytes that are read and not evaluated yet."),
-            ("kept_bytes", "Bytes of events that are kept to be read again."),
+            ("kept_bytes", "Bytes of files of messages that are kept to be read again, as of the last checkpoint."),
             (
                 "evaluate_seconds",
                 "How long its lanes were busy with events, added up, since the processor works on it.",
             ),
+            ("keeping_bytes", "Bytes of messages in memory that wait for the checkpoint that keeps them."),
         ],
     },
 ];

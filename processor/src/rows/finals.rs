@@ -3,7 +3,7 @@
 use super::{
     ColumnKind, RowCell, TableBuilder, dimension_column, names_beside, push_dimensions, value_cells, value_columns,
 };
-use crate::lane::SessionSnapshot;
+use crate::records::SessionSnapshot;
 use crate::totals::Amount;
 use arrow::array::RecordBatch;
 use timeline_core::incremental::{Share, TimelineValue};

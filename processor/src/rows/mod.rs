@@ -34,7 +34,7 @@ pub use own::dimension_column;
 pub use spans::spans;
 pub use table::{ColumnKind, RowCell, TableBuilder};
 pub(crate) use totals::parts;
-pub use totals::totals;
+pub use totals::{PARTS, totals};
 
 use crate::totals::{Amount, FoldedNumber};
 use timeline_core::Value;

@@ -7,7 +7,7 @@ use super::{
     ColumnKind, RowCell, TableBuilder, dimension_column, dimension_names, number_cells, number_columns,
     push_dimensions, value_cells, value_columns,
 };
-use crate::lane::RecordedSpan;
+use crate::records::RecordedSpan;
 use crate::totals::{Amount, FoldedNumber};
 use arrow::array::RecordBatch;
 use timeline_core::Linear;

@@ -1,11 +1,14 @@
 //! Rows of aggregated metrics: `metric, groups..., functions..., closed`, the last one of windows of the clock.
 
 use super::{ColumnKind, RowCell, TableBuilder, dimension_column, value_cells, value_columns};
-use crate::totals::part::{PartialTotal, cells_of_part, window_key, window_of};
+use crate::totals::part::{PartialTotal, texts_of_part, window_key, window_of};
 use crate::totals::{Amount, MetricTotals, TotalRow};
 use arrow::array::RecordBatch;
 use timeline_core::Time;
 use timeline_core::plan::{AggregateFunction, Plan};
+
+/// What groups of windows came to that are over; no table that can be asked for, but what `totals` are made of.
+pub const PARTS: &str = "parts";
 
 /// The columns of the totals of some plans: the union of all group columns and of all functions.
 struct TotalsColumns {
@@ -123,7 +126,7 @@ pub(crate) fn parts(plan: &Plan, parts: &[PartialTotal]) -> RecordBatch {
         }
         let window =
             window.map_or([RowCell::Null, RowCell::Null], |(from, to)| [RowCell::Time(from), RowCell::Time(to)]);
-        table.push(cells.into_iter().chain(window).chain(cells_of_part(part)));
+        table.push(cells.into_iter().chain(window).chain(texts_of_part(part).map(RowCell::Text)));
     }
     table.finish()
 }

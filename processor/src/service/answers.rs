@@ -13,7 +13,7 @@ mod stories;
 
 pub(super) use catalogue::{nodes_of, queries};
 pub(super) use dropped::dropped_rows;
-pub(super) use losses::{losses, waiting};
+pub(super) use losses::{losses, losses_about, waiting};
 pub(super) use mixed::mixed_versions;
 pub(super) use sealed::{SealedPart, SealedRows};
 pub(super) use sessions::{forgotten, known_sessions, known_starts};
@@ -23,11 +23,11 @@ use crate::checkpoint::{CheckpointReader, Error as StateError, FileRef, ObjectPr
 use crate::damage::{self, GivenUpFile};
 use crate::engine::{EngineError, MetricAt, Page, PositionOf, TableData, TableScan};
 use crate::labels::Labels;
-use crate::lane::{AlertRow, SessionSnapshot};
 use crate::log_position::{self, LogPosition};
 use crate::outliers;
 use crate::outputs::Published;
 use crate::partition::{self, PartitionAnswer};
+use crate::records::{AlertRow, SessionSnapshot};
 use crate::results::{self, Pending};
 use crate::retained;
 use crate::rows;
@@ -195,7 +195,8 @@ pub(super) fn status(answer: &PartitionAnswer) -> Json {
         "forgotten_values": counts.forgotten,
         "state_bytes": answer.bytes,
         "queued_bytes": answer.queued_bytes,
-        "kept_bytes": answer.kept_bytes,
+        "keeping_bytes": answer.keeping_bytes,
+        "kept_bytes": answer.kept_bytes(),
         "read_sessions": answer.read_sessions,
         "evaluate_seconds": answer.busy_ns as f64 / 1e9,
         "lag_bytes": lag,

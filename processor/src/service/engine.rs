@@ -3,6 +3,7 @@
 use super::cluster::Cluster;
 use super::work::Bound;
 use super::{Service, answers, as_of, bounds, changes, replaying};
+use crate::checkpoint::{self, SilentStore};
 use crate::engine::{
     AnswerBasis, AnswerNote, Engine, EngineError, IsWanted, Listed, MetricAt, Page, PageExtent, PositionOf, Snapshot,
     TableData, TableScan,
@@ -41,6 +42,7 @@ impl Engine for Service {
             "tables": self.table_names(),
             "partitions": partitions,
             "history": self.options.history.as_ref().map(|history| history.status()),
+            "silent_stores": silent_stores(),
             "resident_bytes": memory::resident(),
             "programs": self.programs_version(),
             "catching_up": catching_up,
@@ -191,7 +193,12 @@ impl Engine for Service {
                 answers::add_story(&mut all, session);
             }
         }
-        Ok(json!({"key": key, "at_ns": at, "sessions": all, "not_kept_ns": gone, "positions": positions}))
+        let mut told = json!({"key": key, "at_ns": at, "sessions": all, "not_kept_ns": gone, "positions": positions});
+        let notes = answers::losses_about(query, &answers::by_source(&bound, &answers));
+        if !notes.is_empty() {
+            told["notes"] = json!(notes);
+        }
+        Ok(told)
     }
 
     fn outliers(&self, name: &str, page: Page, sync: Option<Duration>) -> Result<Listed, EngineError> {
@@ -203,7 +210,8 @@ impl Engine for Service {
         for log in &logs {
             if let Some((rows, of)) = answers::outliers(log, name, page)? {
                 let extent = PageExtent { offset: page.offset, rows: rows.num_rows(), of };
-                return Ok(Listed { rows, extent, positions });
+                let notes = answers::losses_about(Some(name), &logs);
+                return Ok(Listed { rows, extent, positions, notes });
             }
         }
         Err(self.not_there_yet(name, self.unknown(name)))
@@ -211,7 +219,11 @@ impl Engine for Service {
 
     fn queries(&self) -> Result<RecordBatch, EngineError> {
         // What runs is known though a partition does not answer; what there is to say of its records is not.
-        let answers = self.ask(&Ask::Status.into(), None).unwrap_or_default();
+        // Partitions that wait for a store would be waited for.
+        let answers = match checkpoint::silent_stores().is_empty() {
+            true => self.ask(&Ask::Status.into(), None).unwrap_or_default(),
+            false => vec![],
+        };
         Ok(answers::queries(&self.lock().bound, &answers))
     }
 
@@ -237,6 +249,12 @@ impl Engine for Service {
     fn programs_version(&self) -> u64 {
         self.lock().programs.version
     }
+}
+
+/// The stores that give no answer, as a status tells them.
+fn silent_stores() -> Vec<Json> {
+    let of = |SilentStore { place, since, error }| json!({"place": place, "since_ns": since, "error": error});
+    checkpoint::silent_stores().into_iter().map(of).collect()
 }
 
 impl Service {

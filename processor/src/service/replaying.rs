@@ -2,8 +2,8 @@
 
 use super::answers::{self, LogAnswer, known_starts, plain};
 use crate::engine::{EngineError, IsWanted, TableData};
-use crate::lane::RecordedSpan;
 use crate::partition::{NoAnswer, PartitionAnswer};
+use crate::records::RecordedSpan;
 use crate::retained::{self, RetainedLog};
 use crate::{replay, rows, spans, story};
 use event_feeder::{Position, Source};

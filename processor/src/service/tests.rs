@@ -2,6 +2,7 @@
 
 mod damage;
 mod joined;
+mod keeping;
 
 use super::{Claims, Options, Service, writer_name};
 use crate::checkpoint::{Checkpoints, Commit, LocalStore, TakeFrom, WriterIdentity};
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 mod as_of;
+#[cfg(feature = "sql")]
 mod bounds;
 mod cost;
 mod deploying;
@@ -29,9 +31,11 @@ mod now;
 mod pieces;
 mod retention;
 mod rules;
+#[cfg(feature = "sql")]
 mod slt;
 mod spans;
 mod tables;
+#[cfg(feature = "sql")]
 mod typed;
 mod windows;
 mod zones;

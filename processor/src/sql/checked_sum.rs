@@ -207,7 +207,7 @@ impl GroupsAccumulator for WholeSums {
         let told = sums.into_iter().zip(counts).map(|(sum, count)| told(sum, count, &self.ty));
         let told = told.collect::<Result<Vec<_>>>()?;
         match told.is_empty() {
-            true => Ok(datafusion::arrow::array::new_empty_array(&self.ty)),
+            true => Ok(arrow::array::new_empty_array(&self.ty)),
             false => ScalarValue::iter_to_array(told),
         }
     }

@@ -130,7 +130,7 @@ fn is_of_files(error: &(dyn Error + 'static)) -> bool {
 
 /// An error and what it comes from.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
+    std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source())
 }
 
 /// The message in an error of the library's that is written as its programmers see it, which is all that the reader of

@@ -69,6 +69,7 @@ mod stretches;
 mod tables;
 #[cfg(feature = "sql")]
 mod to_char;
+mod traced_rows;
 #[cfg(feature = "sql")]
 pub(crate) mod types;
 #[cfg(feature = "sql")]
@@ -172,7 +173,7 @@ impl Answerer {
         let task = StatementTask::Rows(asking.parameters.clone());
         let span = traced::question(&asking.sql);
         let answer = self.give(asking, task).instrument(span.clone()).await;
-        traced::answered(span, answer)
+        traced_rows::answered(span, answer)
     }
 
     /// The same for a wire, by whose name it is measured how long the question is at work, until its last row is taken.

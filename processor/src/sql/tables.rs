@@ -5,8 +5,8 @@
 
 use super::error::cleaned;
 use crate::engine::{EngineError, OutputView, PastFile, TableData};
-use crate::history::layout::{nanoseconds_name, table_name};
 use crate::results::Layout;
+use crate::results::layout::{nanoseconds_name, table_name};
 use crate::rows::ValueColumn;
 use crate::url;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -185,7 +185,7 @@ pub(super) fn check_there(files: &[PastFile]) -> Result<(), EngineError> {
 mod tests {
     use super::*;
     use crate::engine::PastFile;
-    use crate::history::layout::to_table;
+    use crate::results::layout::to_table;
     use datafusion::arrow::array::{
         AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray,
     };

@@ -215,6 +215,16 @@ impl Accumulator {
     }
 
     fn extremes(&mut self, amount: &Amount) {
+        if let (
+            Amount::Duration(x) | Amount::Int(x),
+            Some(StoredExtreme::Exact(least)),
+            Some(StoredExtreme::Exact(most)),
+        ) = (amount, &mut self.least, &mut self.greatest)
+        {
+            *least = (*least).min(*x);
+            *most = (*most).max(*x);
+            return;
+        }
         let below = self.least.as_ref().is_none_or(|least| amount.order(&self.amount(least)).is_lt());
         let above = self.greatest.as_ref().is_none_or(|greatest| amount.order(&self.amount(greatest)).is_gt());
         if below || above {

@@ -14,6 +14,7 @@ mod amount;
 mod concurrency;
 mod distinct;
 mod exact_sum;
+mod fold;
 pub(crate) mod part;
 mod quantiles;
 mod wide;
@@ -23,14 +24,15 @@ pub use amount::{Amount, FoldedNumber};
 pub use concurrency::Concurrency;
 pub use distinct::Distinct;
 pub use exact_sum::ExactSum;
+pub use fold::SessionFold;
 pub use part::PartialTotal;
 pub use quantiles::Quantiles;
 
-use crate::lane::{SessionOutput, SessionSnapshot};
+use crate::records::SessionSnapshot;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use timeline_core::incremental::{Dimensions, Match, Share};
-use timeline_core::plan::{AggregateFunction, AggregateMembers, GroupOf, Plan};
+use timeline_core::incremental::{ConcurrencyTurns, Dimensions, Match, Share};
+use timeline_core::plan::{AggregateFunction, GroupOf, Plan};
 use timeline_core::{Time, Value};
 
 /// The values of the group columns, absent ones as `None`; groups sort absent first, then by bytes.
@@ -46,6 +48,16 @@ pub struct MetricTotals {
     horizon: Option<Time>,
     /// What is before it changes no more in any of them.
     certain: Time,
+}
+
+/// From when to when a session, or a window of one, was read.
+#[derive(Clone, Copy, Debug)]
+struct SessionStretch {
+    start: Time,
+    /// If it is over.
+    end: Option<Time>,
+    read: Time,
+    window: Option<(Time, Time)>,
 }
 
 /// One row of an aggregated metric.
@@ -85,59 +97,70 @@ impl MetricTotals {
 
     /// Folds a session in, for those metrics whose aggregates count it.
     pub fn add(&mut self, plan: &Plan, session: &SessionSnapshot) {
-        let is_closed = session.end.is_some();
-        for (i, metric) in plan.metrics.iter().enumerate() {
-            let Some(aggregate) = &metric.aggregate else { continue };
-            if session.window.is_some()
-                && !is_closed
-                && let Some((clock, _)) = plan.windows_of(metric.root)
-            {
-                let windows = session.shares[i].iter().map(|share| share.dimensions[clock].clone());
-                self.open[i].extend(windows);
+        let stretch =
+            SessionStretch { start: session.start, end: session.end, read: session.read, window: session.window };
+        for metric in 0..plan.metrics.len() {
+            let turns = session.turns.get(metric).map_or(&[][..], Vec::as_slice);
+            self.add_metric(plan, metric, stretch, (&session.shares[metric], &session.groups[metric], turns));
+        }
+    }
+
+    /// Folds in what a metric says of a session: its shares, what is read beside them, and the turns of each share.
+    fn add_metric(
+        &mut self,
+        plan: &Plan,
+        metric: usize,
+        session: SessionStretch,
+        (shares, groups, turns): (&[Share], &[Option<Value>], &[ConcurrencyTurns]),
+    ) {
+        let Some(aggregate) = &plan.metrics[metric].aggregate else { return };
+        let (root, is_closed) = (plan.metrics[metric].root, session.end.is_some());
+        if session.window.is_some()
+            && !is_closed
+            && let Some((clock, _)) = plan.windows_of(root)
+        {
+            self.open[metric].extend(shares.iter().map(|share| share.dimensions[clock].clone()));
+        }
+        if !aggregate.counts(is_closed) {
+            return;
+        }
+        let wants_percentiles = aggregate.wants_percentiles();
+        let unit = plan.value_kind(root);
+        for (share, Share { dimensions, reading }) in shares.iter().enumerate() {
+            let amount = Amount::of(reading, unit);
+            if amount == Amount::Absent {
+                continue;
             }
-            match aggregate.members {
-                AggregateMembers::Closed if !is_closed => continue,
-                AggregateMembers::Live if is_closed => continue,
-                _ => {}
-            }
-            let wants_percentiles = aggregate.wants_percentiles();
-            let unit = plan.value_kind(metric.root);
-            for (share, Share { dimensions, reading }) in session.shares[i].iter().enumerate() {
-                let amount = Amount::of(reading, unit);
-                if amount == Amount::Absent {
-                    continue;
-                }
-                // Where nothing beside is a state, nothing was read.
-                let state = |k: usize| session.groups[i].get(k).cloned().flatten();
-                let group = aggregate.group_by.iter().enumerate().map(|(k, key)| match key.of {
-                    GroupOf::Dimension(d) => dimensions[d].clone(),
-                    GroupOf::State(_) | GroupOf::Window(_) => state(k),
+            // Where nothing beside is a state, nothing was read.
+            let state = |k: usize| groups.get(k).cloned().flatten();
+            let group = aggregate.group_by.iter().enumerate().map(|(k, key)| match key.of {
+                GroupOf::Dimension(d) => dimensions[d].clone(),
+                GroupOf::State(_) | GroupOf::Window(_) => state(k),
+            });
+            let accumulator = self.metrics[metric].entry(group.collect()).or_default();
+            accumulator.add(&amount, wants_percentiles);
+            let keys = aggregate.group_by.len();
+            let apart = groups.get(keys..keys + aggregate.distinct().count()).unwrap_or_default();
+            accumulator.tell_apart(&amount, apart);
+            if let Some(turns) = turns.get(share) {
+                // What is true at the end of a window goes on in the next.
+                let (from, is_over) = match session.window {
+                    None => (session.start, is_closed),
+                    Some((begin, end)) => (begin, is_closed && session.end != Some(end)),
+                };
+                let count = Concurrency::new(from, session.read, turns, is_over);
+                accumulator.count_at_once(&match session.window {
+                    None => count,
+                    Some((_, end)) => count.of_window(end),
                 });
-                let accumulator = self.metrics[i].entry(group.collect()).or_default();
-                accumulator.add(&amount, wants_percentiles);
-                let keys = aggregate.group_by.len();
-                let apart = session.groups[i].get(keys..keys + aggregate.distinct().count()).unwrap_or_default();
-                accumulator.tell_apart(&amount, apart);
-                if let Some(turns) = session.turns.get(i).and_then(|turns| turns.get(share)) {
-                    // What is true at the end of a window goes on in the next.
-                    let (from, is_over) = match session.window {
-                        None => (session.start, is_closed),
-                        Some((begin, end)) => (begin, is_closed && session.end != Some(end)),
-                    };
-                    let count = Concurrency::new(from, session.read, turns, is_over);
-                    accumulator.count_at_once(&match session.window {
-                        None => count,
-                        Some((_, end)) => count.of_window(end),
-                    });
-                }
             }
         }
     }
 
-    /// Folds in what sessions told: those that ended, and what happened in any of them.
-    pub fn add_told(&mut self, plan: &Plan, outcome: &SessionOutput) {
-        outcome.closed.iter().for_each(|session| self.add(plan, session));
-        outcome.counted.iter().for_each(|counted| self.merge(counted));
+    /// Folds in what sessions told: those that ended, and what metrics of events have counted in any of them.
+    pub fn add_told(&mut self, plan: &Plan, closed: &[SessionSnapshot], counted: Option<&MetricTotals>) {
+        closed.iter().for_each(|session| self.add(plan, session));
+        counted.into_iter().for_each(|counted| self.merge(counted));
     }
 
     /// Folds in an event that a metric counts.

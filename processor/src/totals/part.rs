@@ -5,7 +5,6 @@
 //! then on its part lies in history, and an answer adds it to those of other partitions, and to whatever else there is of it.
 
 use super::{Accumulator, GroupValues, MetricTotals, ValueImage};
-use crate::rows::RowCell;
 use arrow::array::{Array, RecordBatch, StringArray};
 use std::collections::BTreeSet;
 use timeline_core::plan::{GroupOf, Plan};
@@ -93,9 +92,9 @@ impl MetricTotals {
 }
 
 /// The group and what was folded, as JSON.
-pub(crate) fn cells_of_part(part: &PartialTotal) -> [RowCell; 2] {
+pub(crate) fn texts_of_part(part: &PartialTotal) -> [String; 2] {
     let group: Vec<Option<ValueImage>> = part.group.iter().map(|value| value.as_ref().map(Into::into)).collect();
-    let json = |text: serde_json::Result<String>| RowCell::Text(text.expect("plain data"));
+    let json = |text: serde_json::Result<String>| text.expect("plain data");
     [json(serde_json::to_string(&group)), json(serde_json::to_string(&part.folded))]
 }
 
@@ -143,7 +142,7 @@ pub(super) type OpenWindows = Vec<BTreeSet<Option<Value>>>;
 #[cfg(test)]
 mod tests {
     use super::of_table;
-    use crate::lane::SessionSnapshot;
+    use crate::records::SessionSnapshot;
     use crate::totals::MetricTotals;
     use arrow::array::AsArray;
     use arrow::datatypes::TimestampNanosecondType;

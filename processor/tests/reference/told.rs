@@ -4,9 +4,9 @@
 //! may be missing.
 
 use super::{batches, config, note, strategies, without_negative_zeros};
-use processor::lane::{AlertRow, Lane, LiveAlerts, YieldAfter};
+use processor::lane::{Lane, YieldAfter, lane_of};
 use processor::outputs::alert_changes::{AlertChanges, Windows};
-use processor::pipeline::lane_of;
+use processor::records::{AlertRow, LiveAlerts};
 use processor::watermark::{IdleAdvances, PartitionProgress, Watermarks};
 use proptest::prelude::*;
 use std::sync::Arc;

@@ -5,14 +5,16 @@
 use super::Findings;
 use processor::checkpoint::{
     CheckpointReader, Error, FileKind, FileRef, Finding, Manifest, ObjectProblem, ProgramStore, StateLocation, inspect,
+    whole_name,
 };
 use processor::code::StateCode;
-use processor::damage::{GivenUpFile, help, whole_name};
+use processor::damage::{GivenUpFile, help};
 use processor::history;
 use processor::programs::DeployedPrograms;
 use processor::results::{DroppedRows, RetentionCounts, table_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 use timeline_core::{Time, instant_text};
 
 /// The partitions in a state, as folders of it; none is known of a bucket, which has no folders to list.
@@ -53,6 +55,20 @@ fn folders(path: &Path) -> Vec<String> {
     names
 }
 
+/// How long a store may take to answer at all.
+const ANSWER_TIME: Duration = Duration::from_secs(5);
+
+/// Whether a state can be asked: of a bucket that gives no answer each question would take minutes.
+pub(super) fn can_be_asked(place: &StateLocation, findings: &mut Findings) -> bool {
+    let answered = place.answers(ANSWER_TIME);
+    if let Err(error) = &answered {
+        let is_refused = error.source.kind() == std::io::ErrorKind::PermissionDenied;
+        let code = if is_refused { String::new() } else { format!("[{}] ", StateCode::StoreSilent) };
+        findings.fault(&format!("{code}{error}"), BRING_BACK);
+    }
+    answered.is_ok()
+}
+
 /// Whether all partitions of a state are whole, and no clock was ahead of this machine's.
 pub(super) fn check(state: &StateLocation, now: Time, findings: &mut Findings) {
     let all = partitions(state);
@@ -73,6 +89,7 @@ pub(super) fn check(state: &StateLocation, now: Time, findings: &mut Findings) {
             findings.fault(&format!("history lies in tables in {place}, which is not there"), BRING_BACK);
             Tables::Away
         }
+        Some(place) if !can_be_asked(place, findings) => Tables::Away,
         Some(place) => {
             findings.ok(&format!("history lies in tables in {place}"));
             Tables::There
@@ -92,7 +109,7 @@ const BRING_BACK: &str =
 enum Tables {
     None,
     There,
-    /// The folder that is noted is not there.
+    /// The folder that is noted is not there, or the bucket gives no answer.
     Away,
 }
 

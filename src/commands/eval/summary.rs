@@ -2,7 +2,7 @@
 
 use event_feeder::RecordCode;
 use processor::batch::Evaluation;
-use processor::remarks;
+use processor::{file_counts, remarks};
 use std::collections::{BTreeMap, BTreeSet};
 use timeline_core::{Plan, SECOND, Time, instant_text};
 use timeline_dsl::explain::duration_text;
@@ -18,8 +18,10 @@ pub(super) fn tell(plan: &Plan, evaluation: &Evaluation) {
     }
     let dead = evaluation.dead_counts.values().sum::<u64>() as usize;
     let late = evaluation.late.len();
-    if evaluation.records == 0 {
-        eprintln!("timeline: {source}: no records");
+    for (declared, looked) in plan.sources().zip(&evaluation.sources) {
+        if let Some(notice) = file_counts::no_events(&declared.name, &looked.empty) {
+            eprintln!("timeline: {}", remarks::text(&notice));
+        }
     }
     let first = evaluation.sources.iter().filter_map(|looked| looked.seen.least).min();
     if let Some(first) = first.filter(|first| evaluation.horizon.is_some_and(|horizon| horizon < *first)) {
@@ -29,7 +31,7 @@ pub(super) fn tell(plan: &Plan, evaluation: &Evaluation) {
         );
     }
     let duplicates = evaluation.duplicates as usize;
-    let forgotten = evaluation.sessions.iter().map(|session| session.forgotten).sum::<u64>() as usize;
+    let forgotten = evaluation.forgotten as usize;
     if forgotten > 0 {
         eprintln!("timeline: {source}: {} forgotten beyond a cap: raise `cap`", counted(forgotten, "value"));
     }

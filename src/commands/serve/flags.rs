@@ -80,7 +80,8 @@ pub(crate) struct Args {
     /// How long a start goes on trying while the bucket gives no clear answers.
     #[arg(long, value_name = "DURATION", default_value = "60s", env = "TIMELINE_START_TIMEOUT", value_parser = duration)]
     pub(crate) start_timeout: Duration,
-    /// End with a last checkpoint once every file has been read to its end.
+    /// End with a last checkpoint once every file has been read to its end; a last line that is a whole JSON object is read
+    /// without its line feed, any other is left and said.
     #[arg(long)]
     pub(crate) exit_at_end: bool,
     /// How many threads evaluate [default: one for each processor of the machine].

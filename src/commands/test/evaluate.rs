@@ -42,12 +42,12 @@ pub(super) fn both(compiled: &CompiledProgram, input: &TestRecords) -> Result<Ev
         let source =
             |log: &Vec<String>| TextLog::new([log.iter().map(|record| format!("{record}\n")).collect::<String>()]);
         let sources = log.iter().map(|log| Box::new(source(log)) as Box<dyn Source>).collect();
-        Ok(batch::evaluate(plan, sources, &Options { threads: 1, until, spans: true, more_dead: 0 })?)
+        Ok(batch::evaluate(plan, sources, &Options { threads: 1, until, spans: true, ..Options::default() })?)
     })?;
     let pieces = one(compiled, input, |plan, log, until| {
         let source = |log: &Vec<String>| TextLog::new(log.iter().map(|record| format!("{record}\n")));
         let sources = log.iter().map(|log| Box::new(source(log)) as Box<dyn Source>).collect();
-        Ok(batch::evaluate_restored(plan, sources, &Options { threads: 2, until, spans: false, more_dead: 0 })?)
+        Ok(batch::evaluate_restored(plan, sources, &Options { threads: 2, until, ..Options::default() })?)
     })?;
     let mut answer = answer(compiled, &whole)?;
     let other = self::answer(compiled, &pieces)?;

@@ -136,21 +136,50 @@ impl<'a> SessionView<'a> {
         let Op::Split { by, .. } = &self.compiled.plan.node(root).op else {
             return vec![Share { dimensions: Dimensions::new(), reading: self.reading(root) }];
         };
-        let dimension = |(word, id): (&u64, &NodeId)| match self.compiled.plan.node(*id).kind {
-            TimelineKind::State(ty) => {
-                value_of(*word, ty, self.dictionary).map(|value| self.compiled.plan.node(*id).op.as_dimension(value))
-            }
-            _ => None,
-        };
         let is_state = matches!(self.compiled.plan.node(root).kind, TimelineKind::State(_));
         split::shares(self.compiled, self.row, root, wanted, |words, first, second| Share {
-            dimensions: words.iter().zip(by).map(dimension).collect(),
-            reading: match second {
-                None if is_state => TimelineValue::State(Value::Bool(first.sign() != 0)),
-                None => TimelineValue::Number(first),
-                Some(denominator) => TimelineValue::Ratio { numerator: first, denominator },
-            },
+            dimensions: words.iter().zip(by).map(|(word, id)| self.dimension_of(*id, *word)).collect(),
+            reading: share_reading(is_state, first, second),
         })
+    }
+
+    /// Tells what a metric of whole sessions says, and nothing of any other: for each of its shares the words of its dimensions,
+    /// which stand for values as [`SessionView::dimension`] says, and its reading.
+    pub fn each_whole_share(&self, metric: usize, mut tell: impl FnMut(&[u64], TimelineValue)) {
+        let own = &self.compiled.read[metric];
+        let node = self.compiled.plan.node(own.root);
+        match node.op {
+            _ if !own.is_whole => {}
+            Op::Split { .. } => {
+                let is_state = matches!(node.kind, TimelineKind::State(_));
+                split::shares(
+                    self.compiled,
+                    self.row,
+                    own.root,
+                    |_| true,
+                    |words, first, second| {
+                        tell(words, share_reading(is_state, first, second));
+                    },
+                );
+            }
+            _ => tell(&[], self.reading(own.root)),
+        }
+    }
+
+    /// The value of a dimension of a metric's split that a word stands for; `None` if it is absent, or there is no split.
+    pub fn dimension(&self, metric: usize, dimension: usize, word: u64) -> Option<Value> {
+        match &self.compiled.plan.node(self.compiled.read[metric].root).op {
+            Op::Split { by, .. } => self.dimension_of(*by.get(dimension)?, word),
+            _ => None,
+        }
+    }
+
+    fn dimension_of(&self, id: NodeId, word: u64) -> Option<Value> {
+        let node = self.compiled.plan.node(id);
+        match node.kind {
+            TimelineKind::State(ty) => value_of(word, ty, self.dictionary).map(|value| node.op.as_dimension(value)),
+            _ => None,
+        }
     }
 
     /// What a metric says, if it is told of whole sessions and by neither windows nor events.
@@ -201,5 +230,14 @@ impl<'a> SessionView<'a> {
         let code = &self.compiled.alerts[alert];
         let start = self.row.words[code.at] as Time;
         (start != NOT_SINCE).then(|| (start, code.values(self.compiled, self.dictionary, self.row)))
+    }
+}
+
+/// What a share says, out of its number or of both sides of its ratio.
+fn share_reading(is_state: bool, first: Linear, second: Option<Linear>) -> TimelineValue {
+    match second {
+        None if is_state => TimelineValue::State(Value::Bool(first.sign() != 0)),
+        None => TimelineValue::Number(first),
+        Some(denominator) => TimelineValue::Ratio { numerator: first, denominator },
     }
 }

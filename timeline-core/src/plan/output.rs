@@ -92,6 +92,15 @@ impl Aggregate {
         })
     }
 
+    /// Whether a session counts that is over, or one that is not.
+    pub fn counts(&self, is_closed: bool) -> bool {
+        match self.members {
+            AggregateMembers::All => true,
+            AggregateMembers::Closed => is_closed,
+            AggregateMembers::Live => !is_closed,
+        }
+    }
+
     /// Whether the values themselves are to be kept, for percentiles.
     pub fn wants_percentiles(&self) -> bool {
         self.functions.iter().any(|function| matches!(function, AggregateFunction::Percentile(_)))

@@ -1,17 +1,12 @@
 //! What is read of a session: its final row, or how it is while it is alive; and the windows in place of it.
 
-use super::{AlertRow, SessionSnapshot};
+use crate::records::{AlertRow, SessionSnapshot};
 use compact_str::CompactString;
 use timeline_core::Time;
 use timeline_core::incremental::{Evaluator, Row, SessionView, Window};
 use timeline_core::plan::Plan;
 
-pub(super) fn reading(
-    evaluator: &Evaluator,
-    key: &CompactString,
-    row: &mut Row<'_>,
-    end: Option<Time>,
-) -> SessionSnapshot {
+pub(super) fn reading(evaluator: &Evaluator, key: &CompactString, row: &Row<'_>, end: Option<Time>) -> SessionSnapshot {
     let plan = evaluator.plan();
     let view = evaluator.view(row);
     let metrics = 0..plan.metrics.len();

@@ -6,8 +6,9 @@
 use super::reading::{open_alerts, reading};
 use super::rules::SessionRules;
 use super::unfinished::{EndReason, StepResult, TimerBudget, UnfinishedStep};
-use super::{AlertRow, SessionOutput, SessionSnapshot, Watcher};
+use super::{SessionOutput, SessionSink, Watcher};
 use crate::lane::slab::SlotContent;
+use crate::records::{AlertRow, SessionSnapshot};
 use compact_str::CompactString;
 use timeline_core::Time;
 use timeline_core::incremental::{EvaluationOutput, Evaluator, PackedEvent, Row};
@@ -78,7 +79,7 @@ impl<W: Watcher> SessionWork<'_, '_, W> {
 
     /// Reads a session, through the horizon: it may turn out to be over by then, or be at that. Tells it and its windows that
     /// are not over; false if there is more to do first.
-    pub(in crate::lane) fn read(&mut self, horizon: Time, live: &mut dyn FnMut(SessionSnapshot)) -> bool {
+    pub(in crate::lane) fn read(&mut self, horizon: Time, live: &mut SessionSink<'_>) -> bool {
         if *self.life != SlotContent::Live {
             return true;
         }
@@ -94,11 +95,16 @@ impl<W: Watcher> SessionWork<'_, '_, W> {
             return false;
         }
         self.watcher.read(horizon, false);
-        self.outcome.open.drain(..).for_each(&mut *live);
-        for window in self.evaluator.view(&self.row).windows_open(false) {
-            live(SessionSnapshot::of_window(self.evaluator.plan(), self.key, &self.row, window, None));
+        let plan = self.evaluator.plan();
+        self.outcome.open.drain(..).for_each(|window| live.row(plan, window));
+        let view = self.evaluator.view(&self.row);
+        for window in view.windows_open(false) {
+            live.row(plan, SessionSnapshot::of_window(plan, self.key, &self.row, window, None));
         }
-        live(reading(self.evaluator, self.key, &mut self.row, None));
+        match live {
+            SessionSink::Rows(tell) => tell(reading(self.evaluator, self.key, &self.row, None)),
+            SessionSink::Totals(fold) => fold.read(plan, &view, self.row.origin(), false),
+        }
         true
     }
 
@@ -172,12 +178,20 @@ impl<W: Watcher> SessionWork<'_, '_, W> {
             if is_told {
                 let read = Some(self.row.now());
                 let provisional = self.outcome.certain.is_some_and(|certain| at >= certain);
-                for window in self.evaluator.view(&self.row).windows_open(true) {
-                    let window = SessionSnapshot::of_window(self.evaluator.plan(), self.key, &self.row, window, read);
-                    self.outcome.closed.push(SessionSnapshot { provisional, ..window });
+                let (plan, view) = (self.evaluator.plan(), self.evaluator.view(&self.row));
+                for window in view.windows_open(true) {
+                    let window = SessionSnapshot::of_window(plan, self.key, &self.row, window, read);
+                    match &mut self.outcome.folded {
+                        None => self.outcome.closed.push(SessionSnapshot { provisional, ..window }),
+                        Some(folded) => folded.add(plan, &window),
+                    }
                 }
-                let session = reading(self.evaluator, self.key, &mut self.row, read);
-                self.outcome.closed.push(SessionSnapshot { provisional, ..session });
+                if let Some(folded) = &mut self.outcome.folded {
+                    folded.read(plan, &view, self.row.origin(), true);
+                } else {
+                    let session = reading(self.evaluator, self.key, &self.row, read);
+                    self.outcome.closed.push(SessionSnapshot { provisional, ..session });
+                }
             }
         }
         // Silence is not billed unless the source says so, but the alerts that it raises are told, and what happens in it.

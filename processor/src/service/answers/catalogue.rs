@@ -1,6 +1,7 @@
 //! What runs: partitions, nodes and queries, each a table.
 
 use super::{LogAnswer, sum};
+use crate::checkpoint::{self, SilentStore};
 use crate::log_position;
 use crate::partition::{PartitionAnswer, RecordFindings};
 use crate::rows::{ColumnKind, RowCell, TableBuilder};
@@ -37,6 +38,7 @@ pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
         ("queued_bytes", ColumnKind::Int),
         ("kept_bytes", ColumnKind::Int),
         ("evaluate_seconds", ColumnKind::Float),
+        ("keeping_bytes", ColumnKind::Int),
     ];
     let mut table = TableBuilder::new(columns.map(|(name, kind)| (name.to_owned(), kind)));
     for (log, answer) in logs.iter().flat_map(|log| log.answers.iter().map(move |answer| (log, answer))) {
@@ -68,8 +70,9 @@ pub(super) fn partitions(logs: &[LogAnswer<'_>]) -> RecordBatch {
             RowCell::Bool(!log.bound.answers()),
             int(counts.misrouted),
             int(answer.queued_bytes),
-            int(answer.kept_bytes),
+            int(answer.kept_bytes()),
             RowCell::Float(answer.busy_ns as f64 / 1e9),
+            int(answer.keeping_bytes),
         ]);
     }
     table.finish()
@@ -195,12 +198,14 @@ pub(in crate::service) fn queries(bound: &[Bound], answers: &[PartitionAnswer]) 
 fn remarks(looks: &[&RecordFindings], read: u64, waits: Option<&str>) -> RowCell {
     let here = looks.iter().fold(0, |columns, looks| columns | looks.columns);
     let is_of_it = |column: &Option<u64>| column.is_none_or(|column| column & read != 0 && column & here == 0);
+    let silent: Vec<String> = checkpoint::silent_stores().iter().map(SilentStore::line).collect();
     // Partitions say the same of other numbers of records.
     let mut all: BTreeMap<String, &str> = BTreeMap::new();
     for (_, text) in looks.iter().flat_map(|looks| &looks.remarks).filter(|(column, _)| is_of_it(column)) {
         all.entry(text.replace(|c: char| c.is_ascii_digit(), "")).or_insert(text);
     }
     all.extend(waits.map(|waits| (waits.to_owned(), waits)));
+    all.extend(silent.iter().map(|line| (line.clone(), line.as_str())));
     if all.is_empty() { RowCell::Null } else { RowCell::Text(all.into_values().collect::<Vec<_>>().join("; ")) }
 }
 

@@ -5,7 +5,7 @@ use super::{LogAnswer, SealedPart, read_file, text_column, versions};
 use crate::checkpoint::{CheckpointReader, FileRef};
 use crate::engine::{EngineError, OutputView, TableData, TableScan};
 use crate::labels::Labels;
-use crate::lane::{AlertRow, SessionSnapshot};
+use crate::records::{AlertRow, SessionSnapshot};
 use crate::results::{self, Pending};
 use crate::rows::{self, AlertColumns, BesideTypes};
 use arrow::array::{BooleanArray, RecordBatch};

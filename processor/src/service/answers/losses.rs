@@ -1,31 +1,71 @@
-//! What is said of answers to which part of the log does not count.
+//! What is said of answers to which part of the log does not count, or that read what no record has.
 
 use super::LogAnswer;
+use super::catalogue::needed;
 use crate::engine::{AnswerNote, MetricAt, TableScan};
-use crate::partition::{Counts, PartitionAnswer};
+use crate::partition::{AnswerLoss, Counts, PartitionAnswer};
 use crate::service::work::Bound;
 use event_feeder::RecordCode;
 use std::collections::BTreeSet;
-use timeline_core::plan::{Idle, SourceDefinition};
+use timeline_core::plan::{Idle, NodeId, SourceDefinition};
 
-/// What did not count of the logs that the scans read, where that is much; and that sessions may be in several pieces.
+/// Tables that are made of all metrics and alerts.
+const WHOLE: [&str; 5] = ["finals", "alerts", "totals", "sessions", "spans"];
+
+/// Why the rows of the scans may not be those that are meant: what did not count of the logs that they read, where that is much,
+/// what of these logs is not there; and that sessions may be in several pieces.
 pub(in crate::service) fn losses(scans: &[TableScan], logs: &[LogAnswer<'_>]) -> Vec<AnswerNote> {
     let tells_itself = ["partitions", "nodes", "queries", "late_events", "dead_letters"];
     if scans.iter().all(|scan| tells_itself.contains(&&*scan.table)) {
         return vec![];
     }
+    let all = logs.iter().flat_map(|log| losses_of(log, |name| scans.iter().any(|scan| reads(scan, name))));
+    unlike(all)
+}
+
+/// The same of an answer about one metric or alert, or about all.
+pub(in crate::service) fn losses_about(name: Option<&str>, logs: &[LogAnswer<'_>]) -> Vec<AnswerNote> {
+    unlike(logs.iter().flat_map(|log| losses_of(log, |own| name.is_none_or(|name| name == own))))
+}
+
+/// Whether a scan reads rows of a metric or an alert.
+fn reads(scan: &TableScan, name: &str) -> bool {
+    let is_whole = WHOLE.contains(&&*scan.table);
+    let is_asked = || scan.outputs.as_ref().is_none_or(|names| names.contains(name));
+    if is_whole { is_asked() } else { MetricAt::shown(&scan.table) == name }
+}
+
+/// Of a log, if anything of it is read: `is_read` says so of its metrics and alerts by their names.
+fn losses_of(log: &LogAnswer<'_>, is_read: impl Fn(&str) -> bool) -> Vec<AnswerNote> {
+    let plan = log.plan();
+    let metrics = plan.metrics.iter().map(|metric| (&metric.name, metric.root));
+    let outputs = metrics.chain(plan.alerts.iter().map(|alert| (&alert.name, alert.root)));
+    let roots: Vec<NodeId> =
+        outputs.filter(|(name, _)| log.bound.labels.shows(name) && is_read(name)).map(|(_, root)| root).collect();
+    if roots.is_empty() {
+        return vec![];
+    }
+    let nodes = roots.into_iter().flat_map(|root| needed(plan, root));
+    let read = nodes.fold(0, |columns, id| columns | plan.columns_read(id));
+    let here = log.answers().fold(0, |columns, answer| columns | answer.looks.columns);
+    let is_so = |loss: &&AnswerLoss| loss.column.is_none_or(|column| column & read != 0 && column & here == 0);
+    // Partitions say the same of other numbers of records.
+    let mut said: BTreeSet<String> = BTreeSet::new();
+    let losses = log.answers().flat_map(|answer| &answer.looks.losses).filter(is_so);
+    let losses: Vec<AnswerNote> = losses
+        .filter(|loss| !loss.is_of_all || said.insert(loss.message.replace(|c: char| c.is_ascii_digit(), "")))
+        .map(|AnswerLoss { message, help, .. }| AnswerNote { message: message.clone(), help: help.clone() })
+        .collect();
+    let split = misrouted(&plan.name(), log.answers().map(|answer| &answer.counts));
+    losses.into_iter().chain(split).chain(waiting(log.bound, log.answers())).collect()
+}
+
+/// Each of them once.
+fn unlike(all: impl Iterator<Item = AnswerNote>) -> Vec<AnswerNote> {
     let mut notes: Vec<AnswerNote> = vec![];
-    let whole = ["finals", "alerts", "totals", "sessions", "spans"];
-    let reads_of = |log: &LogAnswer<'_>, table: &str| whole.contains(&table) || log.shows(&MetricAt::shown(table));
-    let reads = |log: &&LogAnswer<'_>| scans.iter().any(|scan| reads_of(log, &scan.table));
-    for log in logs.iter().filter(reads) {
-        let losses = log.answers().flat_map(|answer| &answer.looks.losses);
-        let losses = losses.map(|(message, help)| AnswerNote { message: message.clone(), help: help.clone() });
-        let split = misrouted(&log.plan().name(), log.answers().map(|answer| &answer.counts));
-        for note in losses.chain(split).chain(waiting(log.bound, log.answers())) {
-            if !notes.contains(&note) {
-                notes.push(note);
-            }
+    for note in all {
+        if !notes.contains(&note) {
+            notes.push(note);
         }
     }
     notes

@@ -3,14 +3,13 @@
 use crate::checkpoint::{Owner, TakeFrom};
 use crate::engine::{Engine, EngineError, Page};
 use crate::http;
-use crate::http::BearerToken;
 use crate::input::{SourceBinding, memory::MemoryPartitions};
 use crate::members::member_of;
 use crate::operators::table_address;
 use crate::server::{Server, Shared};
 use crate::service::tests::options;
 use crate::service::{Claims, Membership, Options, Service, StartError};
-use crate::tokens::TokenStore;
+use crate::tokens::{BearerToken, TokenStore};
 use arrow::array::{AsArray, Decimal128Array, Int64Array, RecordBatch};
 use std::net::TcpListener;
 use std::path::Path;

@@ -4,6 +4,7 @@ use super::retention::rows;
 use super::{Claims, MemoryPartitions, Options, Service, options, started};
 use crate::engine::{Engine, TableScan};
 use crate::history::{self, History};
+use crate::results::layout;
 use arrow::array::{Array, Int64Array, RecordBatch, StringArray};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -227,7 +228,7 @@ fn many_rows_of_a_day_are_written_once_as_a_table_has_them_and_moved_by_their_by
             let file = std::fs::File::open(file.ok()?.path()).ok()?;
             Some(Arc::clone(ParquetRecordBatchReaderBuilder::try_new(file).ok()?.schema()))
         });
-        columns.filter(|columns| history::layout::is_of_table(columns)).count()
+        columns.filter(|columns| layout::is_of_table(columns)).count()
     };
     until("files of finals and of alerts as tables have them", || as_tables() >= 4);
     let seen = rows(&service, "finals").0;

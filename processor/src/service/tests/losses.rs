@@ -2,7 +2,7 @@
 
 use super::retention::rows;
 use super::{Claims, MemoryPartitions, SYNC, start_with};
-use crate::engine::Engine;
+use crate::engine::{Engine, Page};
 use crate::service::Service;
 use arrow::array::{Array, BooleanArray, Int64Array, StringArray};
 
@@ -67,6 +67,46 @@ metric m = count(url == \"x\" || url != \"x\") split by latest(url) cap 2 | aggr
     let (_, notes) = rows(&service, "totals");
     assert!(notes.len() == 1 && notes[0].contains("4 values were forgotten beyond a cap"), "{notes:?}");
     assert!(remarks(&service).contains("TL2153"));
+    service.stop();
+}
+
+#[test]
+fn what_no_record_has_is_told_with_answers_that_read_it_until_one_has() {
+    let program = "source s { key k  time t in s  b: bool, x: float }
+metric m = duration_where(latest(b)) | aggregate(count)
+metric n = sum(x) | aggregate(sum)";
+    let (dir, log) = (tempfile::tempdir().unwrap(), MemoryPartitions::new(2));
+    let service = start_with(program, dir.path(), &log, Claims::All);
+    let write = |part: usize, t: i64| log.write(part, &format!(r#"{{"k":"k{part}","t":{t},"b":true}}"#));
+    (0..20).for_each(|t| write(t as usize % 2, t));
+    let said = |table: &str| rows(&service, table).1;
+    let of_n = said("n");
+    assert!(of_n.len() == 1 && of_n[0].contains("[TL2141] s: none of 10 records has the column `x`"), "{of_n:?}");
+    assert_eq!(said("totals"), of_n, "once for all partitions");
+    assert_eq!(said("m"), Vec::<String>::new(), "it reads another column");
+    assert_eq!(service.session("k0", None, None, SYNC).unwrap()["notes"][0]["message"], of_n[0]);
+    // One partition has it.
+    log.write(1, r#"{"k":"k1","t":20,"x":1.5}"#);
+    assert!(said("n").is_empty() && said("totals").is_empty());
+    assert!(!remarks(&service).contains("TL2141"));
+    service.stop();
+    // Whoever goes on knows of it, though what is read from then on has it not.
+    let service = start_with(program, dir.path(), &log, Claims::All);
+    (21..40).for_each(|t| write(t as usize % 2, t));
+    assert_eq!(rows(&service, "n").1, Vec::<String>::new());
+    service.stop();
+}
+
+#[test]
+fn times_in_another_unit_are_told_with_answers() {
+    let program = "source s { key k  time t in ms  b: bool }\nmetric m = duration_where(latest(b))";
+    let (dir, log) = (tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
+    let service = start_with(program, dir.path(), &log, Claims::All);
+    (0..3).for_each(|t| log.write(0, &format!(r#"{{"k":"a","t":{},"b":true}}"#, 1_764_547_200 + t)));
+    let (_, notes) = rows(&service, "m");
+    assert!(notes.len() == 1 && notes[0].contains("[TL2147] s: all times are in 1970"), "{notes:?}");
+    let listed = service.outliers("m", Page::first(1), SYNC).expect("an answer");
+    assert_eq!(listed.notes.iter().map(|note| note.message.clone()).collect::<Vec<_>>(), notes);
     service.stop();
 }
 

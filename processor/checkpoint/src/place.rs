@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -10,7 +11,7 @@ use thiserror::Error;
 use super::bucket::BucketStore;
 use super::history::WithHistory;
 use super::local::LocalStore;
-use super::store::Store;
+use super::store::{Store, StoreError};
 
 /// A place that holds the stores of a job, one for each partition and one for its programs.
 #[derive(Clone, Debug)]
@@ -56,6 +57,22 @@ impl StateLocation {
             .map_err(|reason| PlaceError::Url { url: text.to_owned(), reason });
         #[cfg(not(feature = "s3"))]
         Err(PlaceError::Lean(text.to_owned()))
+    }
+
+    /// Whether it can be asked at all: a bucket is asked for anything, once, and given so long; a folder is.
+    ///
+    /// # Errors
+    ///
+    /// What the bucket says, or that it says nothing.
+    pub fn answers(&self, limit: Duration) -> Result<(), StoreError> {
+        match self {
+            StateLocation::Local(_) => {
+                let _ = limit;
+                Ok(())
+            }
+            #[cfg(feature = "s3")]
+            StateLocation::Bucket(bucket) => bucket.answers(limit),
+        }
     }
 
     /// The store of what is under `folder` here, and of the files of history that it names.

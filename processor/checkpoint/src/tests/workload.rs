@@ -6,9 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 use serde_json::value::to_raw_value;
 
-use crate::checkpoint::{
-    Checkpoints, Commit, Error, FileKind, FileRef, Finding, Manifest, Opened, Store, WriterIdentity,
-};
+use crate::{Checkpoints, Commit, Error, FileKind, FileRef, Finding, Manifest, Opened, Store, WriterIdentity};
 
 /// Every so many steps the state is written as a new base, which makes the segments before it garbage.
 const BASE_EVERY: u64 = 3;

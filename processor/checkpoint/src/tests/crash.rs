@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::sim::{Fault, SimDisk};
 use super::workload::Job;
-use crate::checkpoint::{Error, LocalStore};
+use crate::{Error, LocalStore};
 
 const ROOT: &str = "/job/events-0";
 /// Steps of a run: enough for bases, deltas, collected heads, manifests and segments.
@@ -172,7 +172,7 @@ fn nothing_is_written_before_the_place_is_taken_over() {
     let (start, mut ledger) = after_one_run();
     let names = |disk: &SimDisk| {
         disk.start(None);
-        crate::checkpoint::inspect(&LocalStore::on(disk.clone(), ROOT)).unwrap()
+        crate::inspect(&LocalStore::on(disk.clone(), ROOT)).unwrap()
     };
     let before = names(&start);
     for at in 0.. {

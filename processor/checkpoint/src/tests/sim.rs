@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::checkpoint::disk::Disk;
+use crate::disk::Disk;
 
 /// What happens at one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -55,6 +55,8 @@ codes! {
     Zones = "TL3120", "nothing has to be done: the state is kept, and the new rules hold from the next window on; to have all by the new rules, start over with an empty state";
     /// Rows of history cannot be written where its tables are, and wait in the state.
     HistoryAway = "TL3121", "make the place of --history writable again; nothing is lost meanwhile, and beyond --history-backlog reading waits";
+    /// A store of objects gives no answer; it is asked again until it does.
+    StoreSilent = "TL3122", "look at the store, at the address that AWS_ENDPOINT names, and at the network; nothing that was committed is lost, and work goes on once it answers";
 }
 
 impl fmt::Display for StateCode {

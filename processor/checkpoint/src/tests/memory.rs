@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use crate::checkpoint::store::{Creation, ListingEntry, Store, StoreError};
+use crate::store::{Creation, ListingEntry, Store, StoreError};
 
 #[derive(Default)]
 pub(super) struct MemoryStore {

@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::{Digest, seal, unseal};
 use super::error::{Error, Finding, ObjectProblem};
+use super::names::{is_named, whole_name};
 use super::place::StateLocation;
 use super::record::FORMAT;
 use super::store::Store;
 use super::swap::ATTEMPTS;
-use crate::damage::{is_named, whole_name};
 
 const FOLDER: &str = "programs";
 

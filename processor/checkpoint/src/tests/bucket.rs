@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use super::workload::Job;
-use crate::checkpoint::bucket::BucketStore;
-use crate::checkpoint::store::Creation;
-use crate::checkpoint::{Error, StateLocation, Store, inspect};
+use crate::bucket::BucketStore;
+use crate::store::Creation;
+use crate::{Error, StateLocation, Store, inspect};
 
 /// A prefix of its own for each test.
 fn place(test: &str) -> Option<StateLocation> {

@@ -18,13 +18,17 @@
 //! | [`history`] | where the files of history lie that others read too |
 //! | `record`, `names`, `digest` | the bytes: see `docs/formats.md` |
 //! | [`programs`], [`segment`] | the deployed programs of a job; batches to Arrow IPC bytes and back |
+//! | [`code`] | the codes of what is wrong with a state |
 //!
 //! Not here: *what* a segment holds, when to checkpoint, which base segments to rewrite, and acknowledging the log
 //! (only up to the position of the oldest of [`Checkpoints::kept`], so that any kept checkpoint can be replayed from).
 
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 #[cfg(feature = "s3")]
 mod bucket;
 mod cache;
+pub mod code;
 mod collect;
 mod digest;
 pub mod disk;
@@ -40,6 +44,8 @@ pub mod programs;
 pub mod protocol;
 mod record;
 pub mod segment;
+#[cfg(feature = "s3")]
+mod silence;
 pub mod store;
 mod swap;
 mod writer;
@@ -53,12 +59,18 @@ pub use error::{Error, Finding, ObjectProblem};
 pub use inspect::{Holder, Inspection, holder, inspect, peek};
 pub use load::CheckpointReader;
 pub use local::LocalStore;
-pub use names::FileKind;
-#[cfg(feature = "lake")]
-pub(crate) use names::history_prefix;
+pub use names::{FileKind, history_prefix, is_named, whole_name};
 pub use open::{Opened, TakeFrom, WriterIdentity};
 pub use place::{PlaceError, StateLocation};
 pub use programs::ProgramStore;
 pub use record::{ChainHead, Epoch, FileRef, FileSummary, Generation, Manifest, ManifestRef, Owner};
-pub use store::{Store, StoreError};
+pub use store::{SilentStore, Store, StoreError};
 pub use writer::{Checkpoints, Commit, OwnerLook, Putter};
+
+/// The stores of objects that give no answer now, as far as this process has asked them.
+pub fn silent_stores() -> Vec<SilentStore> {
+    #[cfg(feature = "s3")]
+    return silence::all();
+    #[cfg(not(feature = "s3"))]
+    Vec::new()
+}

@@ -124,8 +124,7 @@ pub(super) fn history(table: &str, day: &str, lineage: &str, stamp: Stamp, seque
 }
 
 /// What all names of files of history have in common that a partition's writers make, within a day of a table.
-#[cfg(feature = "lake")]
-pub(crate) fn history_prefix(lineage: &str) -> String {
+pub fn history_prefix(lineage: &str) -> String {
     format!("{}-", &lineage[..lineage.len().min(16)])
 }
 
@@ -153,4 +152,33 @@ fn stamped(stamp: Stamp) -> String {
 fn digits(text: &str, width: usize) -> Option<u64> {
     let canonical = text.len() == width || (text.len() > width && !text.starts_with('0'));
     (canonical && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+/// The name within the job's state of an object of a partition's folder.
+pub fn whole_name(folder: &str, object: &str) -> String {
+    if folder.is_empty() { object.to_owned() } else { format!("{folder}/{object}") }
+}
+
+/// Whether one of the names that a user gave is that of a file: whole, or from any of its folders on.
+pub fn is_named(names: &[String], file: &str) -> bool {
+    names.iter().any(|name| {
+        let name = name.trim_end_matches('/');
+        !name.is_empty() && file.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_named;
+
+    #[test]
+    fn a_file_is_named_whole_or_from_a_folder_on() {
+        let file = "sources/s/results/g1-e2-finals.parquet";
+        for name in [file, "results/g1-e2-finals.parquet", "g1-e2-finals.parquet"] {
+            assert!(is_named(&["x".into(), name.into()], file), "{name}");
+        }
+        for name in ["", "/", "finals.parquet", "ces/s/results/g1-e2-finals.parquet", "results"] {
+            assert!(!is_named(&[name.into()], file), "{name}");
+        }
+    }
 }

@@ -4,6 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
+use timeline_core::{Time, instant_text};
+
+use crate::code::StateCode;
 
 /// A flat set of named objects; a name is `folder/base` or a bare `base`.
 ///
@@ -57,6 +60,29 @@ pub struct ListingEntry {
     pub name: String,
     /// Length in bytes.
     pub length: u64,
+}
+
+/// A store that gives no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SilentStore {
+    /// Which one, with its address where that was named.
+    pub place: String,
+    /// Since when, in nanoseconds since 1970 by the clock of this machine.
+    pub since: Time,
+    /// Why there was none, as it was told last.
+    pub error: String,
+}
+
+impl SilentStore {
+    /// What is to be said of it, in one line.
+    pub fn line(&self) -> String {
+        let SilentStore { place, since, error } = self;
+        format!(
+            "[{}] {place} has given no answer since {}, and is asked again: {error}",
+            StateCode::StoreSilent,
+            instant_text(*since)
+        )
+    }
 }
 
 /// A failed operation, with its object.

@@ -7,6 +7,8 @@
 //! writing names that nobody else writes may be repeated, and are, with a backoff. **Invariant:** a
 //! [`create`](Store::create) whose effect is unclear is never repeated, for it could take effect twice, once on each side
 //! of a deletion (see [`super::protocol`]).
+//!
+//! That a bucket gives no answer at all is said long before patience ends ([`super::silence`]).
 
 use event_feeder::world::Instant;
 use std::fmt;
@@ -21,6 +23,7 @@ use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptio
 use tokio::runtime::Runtime;
 use tokio_stream::StreamExt;
 
+use super::silence::{StoreAnswers, WatchedConnector};
 use super::store::{Creation, ListingEntry, Store, StoreError};
 
 /// How long one request may take; what takes longer has no answer.
@@ -83,9 +86,11 @@ impl BucketStore {
             let builder = endpoint.into_iter().fold(builder, AmazonS3Builder::with_endpoint);
             // A local server is reached by its address, which says by itself whether it is encrypted.
             let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
-            let is_plain = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
+            let is_plain = endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
+            let place = endpoint.map_or_else(|| format!("s3://{name}"), |at| format!("s3://{name} at {at}"));
+            let watched = WatchedConnector(StoreAnswers::of(&place));
             let options = ClientOptions::new().with_timeout(REQUEST_TIME_MAX).with_allow_http(is_plain);
-            builder.with_client_options(options).build()
+            builder.with_client_options(options).with_http_connector(watched).build()
         };
         let failed = |error: object_store::Error| error.to_string();
         let once = client(RetryConfig { max_retries: 0, ..RETRIES }).map_err(failed)?;
@@ -98,9 +103,26 @@ impl BucketStore {
         BucketStore { prefix: self.whole(folder), ..self.clone() }
     }
 
+    /// Asks it for anything, once, and waits so long.
+    ///
+    /// # Errors
+    ///
+    /// That there was no answer, or that it refuses who asks.
+    pub(super) fn answers(&self, limit: Duration) -> Result<(), StoreError> {
+        let (store, path) = (self.once.clone(), self.path("history.json"));
+        let asked = wait(async move { tokio::time::timeout(limit, store.head(&path)).await });
+        match asked.map_err(|error| self.failed("reach", "", error))? {
+            Ok(Ok(_) | Err(object_store::Error::NotFound { .. })) => Ok(()),
+            Ok(Err(error)) => Err(self.refused("reach", "", error)),
+            Err(_) => {
+                let none = format!("it gave no answer within {} s", limit.as_secs_f64());
+                Err(self.failed("reach", "", io::Error::new(io::ErrorKind::TimedOut, none)))
+            }
+        }
+    }
+
     /// The whole bucket, for a library that reads and writes objects itself.
-    #[cfg(feature = "lake")]
-    pub(crate) fn objects(&self) -> Arc<dyn ObjectStore> {
+    pub fn objects(&self) -> Arc<dyn ObjectStore> {
         Arc::clone(&self.repeating) as Arc<dyn ObjectStore>
     }
 

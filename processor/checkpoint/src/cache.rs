@@ -122,7 +122,7 @@ fn folder() -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::{FileKind, FileSummary};
+    use crate::{FileKind, FileSummary};
 
     fn file(bytes: &[u8]) -> FileRef {
         let (name, digest) = ("results/x.parquet".to_owned(), Digest::of(bytes));

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::checkpoint::digest::Digest;
-use crate::checkpoint::names::Stamp;
-use crate::checkpoint::protocol::{self, Chain, Claim, Horizon, ObjectClass, OpenDecision, OpenerFacts, Verdict};
+use crate::digest::Digest;
+use crate::names::Stamp;
+use crate::protocol::{self, Chain, Claim, Horizon, ObjectClass, OpenDecision, OpenerFacts, Verdict};
 
 /// Index of a head in [`State::made`]; it stands for the digest.
 type Id = usize;

@@ -9,8 +9,8 @@ use serde_json::value::to_raw_value;
 
 use super::memory::MemoryStore;
 use super::workload::Job;
-use crate::checkpoint::protocol::{CHECKPOINTS_KEPT, JobLoss};
-use crate::checkpoint::{
+use crate::protocol::{CHECKPOINTS_KEPT, JobLoss};
+use crate::{
     CheckpointReader, Checkpoints, Commit, Error, FileKind, FileRef, FileSummary, LocalStore, ObjectProblem, Store,
     digest, inspect,
 };

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::memory::MemoryStore;
 use super::workload::{Job, check, identity};
-use crate::checkpoint::{
+use crate::{
     Checkpoints, Commit, Error, FileKind, FileSummary, Holder, LocalStore, Store, TakeFrom, holder, inspect, segment,
 };
 

@@ -6,8 +6,8 @@ use std::thread;
 
 use super::memory::MemoryStore;
 use super::workload::Job;
-use crate::checkpoint::store::{Creation, ListingEntry, StoreError};
-use crate::checkpoint::{Error, Store};
+use crate::store::{Creation, ListingEntry, StoreError};
+use crate::{Error, Store};
 
 #[test]
 fn wherever_two_writers_are_switched_one_history_comes_out() {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::memory::MemoryStore;
-use crate::checkpoint::store::{Creation, ListingEntry, StoreError};
-use crate::checkpoint::{Error, ProgramStore, Store};
+use crate::store::{Creation, ListingEntry, StoreError};
+use crate::{Error, ProgramStore, Store};
 
 #[test]
 fn each_version_has_one_winner() {
