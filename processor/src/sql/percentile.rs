@@ -1,7 +1,7 @@
 //! `percentile_cont(p) WITHIN GROUP (ORDER BY x)` with every digit: the library cuts how far it is between two values to
 //! millionths of their distance.
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, FieldRef, Float64Type, Schema};
 use datafusion::common::utils::SingleRowListArrayBuilder;
 use datafusion::common::{ScalarValue, plan_err};
@@ -117,7 +117,7 @@ impl Accumulator for SortedValues {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let values = datafusion::arrow::array::Float64Array::from(std::mem::take(&mut self.values));
+        let values = Float64Array::from(std::mem::take(&mut self.values));
         Ok(vec![SingleRowListArrayBuilder::new(Arc::new(values)).build_list_scalar()])
     }
 
