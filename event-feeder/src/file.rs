@@ -2,11 +2,12 @@
 //!
 //! All files of a source are **one** partition and one log, so a session may go on from one file to the next.
 //! Only the last file may grow: a later name closes the one before, and what the closed file held then is what it
-//! counts with for ever. A file is known again by its identity and its beginning ([`KnownFile`]); a log that is not what it
-//! was is an error, never a new log.
+//! counts with for ever. A file is known again by its identity and its beginning ([`KnownFile`]), and a copy by its name and all
+//! bytes that were read (`again`); a log that is not what it was is an error, never a new log.
 //!
 //! **Invariant:** `files` is sorted by name and only ever appended to, so a position means the same place for ever.
 
+mod again;
 mod digest;
 mod known;
 mod names;
@@ -16,7 +17,7 @@ mod unended;
 mod watch;
 
 pub use digest::Digested;
-pub use known::{FileIdentity, FilePrefix, FileTable, KnownFile};
+pub use known::{FileEnd, FileIdentity, FilePrefix, FileTable, KnownFile};
 pub(crate) use open::{header_of, rows};
 
 use crate::cutter::Cutter;
@@ -89,9 +90,10 @@ impl FileSource {
     }
 
     /// Reads on after a position, in a log that began with these files; both as [`Source::files`] and the end of a block
-    /// gave them.
+    /// gave them. The files may lie in another folder now, or have been put back from a copy.
     pub fn resume(patterns: &[String], options: Options, files: FileTable, after: Position) -> Result<Self, Error> {
         let mut source = FileSource::new(patterns, options, files, after, None);
+        source.find_again()?;
         source.check_earlier()?;
         source.look_for_files()?;
         Ok(source)
@@ -237,6 +239,9 @@ impl FileSource {
             true => OpenFile::new(&mut self.files[file], self.at, (format, text, reading), fields, &mut self.spare)?,
             false => None,
         };
+        if self.options.mode == Mode::Tail && self.current.as_mut().is_some_and(|open| open.file().is_none()) {
+            self.files[file].note_end()?;
+        }
         if self.current.is_none() {
             let name = self.files[file].name.clone();
             if finish {
