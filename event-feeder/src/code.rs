@@ -7,7 +7,7 @@
 //! | TL2019 | nothing: the processor does not begin |
 //! | TL2101 to TL2108 | nothing: the source stops, for the log is not what it was or cannot be read |
 //! | TL2110 to TL2115 | a file or a part of one; the source goes on and says so |
-//! | TL2117 | nothing: the source goes on and says so |
+//! | TL2117, TL2118 | nothing: the source goes on and says so |
 //! | TL2120 to TL2123, TL2127, TL2128 | nothing: a topic cannot be reached; tried again once it was |
 //! | TL2124 | messages of a topic that are gone, which was accepted; the source goes on and says so |
 //! | TL2125, TL2126 | nothing: the source stops, for the topic no longer holds what comes next |
@@ -116,6 +116,8 @@ codes! {
     WentOn = "TL2116", "write one record on each line; put what came into a line of its own, behind the record that was read, or start over with an empty state";
     /// Files that were read lie in another folder, or were put back as other files, with the same bytes; they are gone on with.
     KnownAgain = "TL2117", "nothing: they count once; where they are meant as other files, start over with an empty state";
+    /// Two files of a source have the same bytes, as far as their lengths, beginnings and ends say; both count.
+    SameBytes = "TL2118", "if one is a copy of the other, or the same packed, take it away or out of the pattern, and read the log again (`serve` with an empty state)";
     /// A broker cannot be reached, or does not answer.
     NoBroker = "TL2120", "check the address and that the broker runs; pulsar+ssl:// is for TLS";
     /// A broker refuses whom it takes us for.

@@ -8,6 +8,7 @@
 //! **Invariant:** `files` is sorted by name and only ever appended to, so a position means the same place for ever.
 
 mod again;
+mod content;
 mod digest;
 mod known;
 mod names;
@@ -58,6 +59,8 @@ pub struct FileSource {
     formats: Vec<Option<(Format, bool)>>,
     /// How many bytes come out of a packed file that is whole, by its number.
     unpacked: BTreeMap<usize, u64>,
+    /// What the files hold that cannot grow any more.
+    contents: content::Contents,
     /// Where reading goes on.
     at: Position,
     /// The end of the last block.
@@ -95,6 +98,7 @@ impl FileSource {
         let mut source = FileSource::new(patterns, options, files, after, None);
         source.find_again()?;
         source.check_earlier()?;
+        source.compare_earlier();
         source.look_for_files()?;
         Ok(source)
     }
@@ -111,6 +115,7 @@ impl FileSource {
             options,
             formats: vec![None; files.len()],
             unpacked: BTreeMap::new(),
+            contents: content::Contents::new(),
             files,
             at,
             reached: at,
@@ -197,6 +202,7 @@ impl FileSource {
                 known.closed.get_or_insert(length);
             }
             current.close(&mut self.spare);
+            self.compare_with_others(file);
         }
         self.at = Position::at(self.at.file + 1, 0);
         Ok(())
@@ -241,6 +247,9 @@ impl FileSource {
         };
         if self.options.mode == Mode::Tail && self.current.as_mut().is_some_and(|open| open.file().is_none()) {
             self.files[file].note_end()?;
+        }
+        if self.current.is_some() {
+            self.compare_with_others(file);
         }
         if self.current.is_none() {
             let name = self.files[file].name.clone();

@@ -264,6 +264,33 @@ fn a_log_that_was_put_back_from_a_copy_is_gone_on_with() {
 }
 
 #[test]
+fn copies_of_a_file_are_named_and_count() {
+    let sandbox = state();
+    for copy in ["log (1).ndjson", "log2.ndjson"] {
+        std::fs::copy(sandbox.path().join("log.ndjson"), sandbox.path().join(copy)).unwrap();
+    }
+    let run = sandbox.run(&["eval", "video.tl", "log (1).ndjson", "log.ndjson", "--show", "totals"]);
+    assert!(run.code == 0 && run.stderr.contains("[TL2118]"), "{}", run.stderr);
+    assert!(run.stderr.contains("log.ndjson: it has as many bytes as"), "{}", run.stderr);
+    let run = sandbox.run(&["eval", "video.tl", "log.ndjson", "--show", "totals"]);
+    assert!(run.code == 0 && !run.stderr.contains("TL2118"), "{}", run.stderr);
+    for _ in 0..2 {
+        let server = Server::start_on(sandbox.path(), &["--source", "file:log?.ndjson", "--source", "file:log.ndjson"]);
+        let ask = || query(&sandbox, &server, "SELECT remarks FROM queries").stdout;
+        // It is said when the last of them is opened, which an answer does not wait for.
+        let mut said = ask();
+        for _ in 0..50 {
+            if said.contains("TL2118") {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            said = ask();
+        }
+        assert!(said.contains("TL2118") && said.contains("log2.ndjson"), "at each start: {said}");
+    }
+}
+
+#[test]
 fn what_a_closed_file_gets_is_not_answered_for() {
     let sandbox = Sandbox::new();
     sandbox.file("video.tl", PROGRAM);

@@ -1,6 +1,7 @@
 //! Logs of files that grow, rotate, and are not what they were.
 
 mod again;
+mod content;
 
 use super::*;
 use crate::{Block, Payload, Target};

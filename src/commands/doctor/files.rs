@@ -92,11 +92,11 @@ pub(super) fn check(
         match resumed {
             Ok((left, said)) => {
                 findings.ok(&format!("{pattern}: what {folder} has read of it, up to {place}, is there"));
-                for Notice { code, file, detail } in said.into_iter().filter(|said| said.code == RecordCode::KnownAgain)
-                {
+                for Notice { code, file, detail } in said.iter().filter(|said| said.code == RecordCode::KnownAgain) {
                     findings.ok(&format!("{folder}: [{code}] {file}: {detail}"));
                 }
-                for Notice { code, file, detail } in left {
+                let doubled = said.iter().filter(|said| said.code == RecordCode::SameBytes);
+                for Notice { code, file, detail } in left.iter().chain(doubled) {
                     findings.warn(&format!("{folder}: [{code}] {file}: {detail}"), code.help());
                 }
             }
