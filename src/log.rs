@@ -33,6 +33,10 @@ static COLLECTOR: OnceLock<Collector> = OnceLock::new();
 /// What the lines of the client of Pulsar have as their target, or begin it with.
 const CLIENT: &str = "pulsar";
 
+/// The parts of it that are written only where they are asked for: it calls an error what ends a consumer as it should, and
+/// warns of each first attempt to connect, of a healthy broker too. What matters of both we say ourselves.
+const QUIET: [&str; 2] = ["consumer", "retry_op"];
+
 /// The target of what the command itself says.
 const COMMAND: &str = "command";
 /// All of that.
@@ -80,12 +84,11 @@ fn filter(command: &str) -> EnvFilter {
         .with_default_directive(LevelFilter::WARN.into())
         .with_env_var("TIMELINE_LOG")
         .from_env_lossy();
-    // The client of Pulsar calls an error what ends a consumer as it should; what matters of it we say ourselves.
     let is_wanted = std::env::var("TIMELINE_LOG").is_ok_and(|wanted| wanted.contains(CLIENT));
-    let quiet = format!("{CLIENT}::consumer=off");
+    let quiet = QUIET.iter().filter(|_| !is_wanted).map(|part| format!("{CLIENT}::{part}=off"));
     // Who changed what runs is written down whatever else is, and spans are no part of a line.
     let spans = format!("{TARGET}=off");
-    for directive in ["audit=info", command, &spans].into_iter().chain(Some(quiet.as_str()).filter(|_| !is_wanted)) {
+    for directive in ["audit=info", command, &spans].into_iter().map(str::to_owned).chain(quiet) {
         if let Ok(directive) = directive.parse() {
             filter = filter.add_directive(directive);
         }
@@ -129,10 +132,12 @@ mod tests {
     use super::filter;
 
     #[test]
-    fn a_client_that_ends_as_it_should_is_no_error() {
+    fn a_client_that_begins_and_ends_as_it_should_says_nothing() {
         let said = filter("command=off").to_string();
         let is_wanted = std::env::var("TIMELINE_LOG").is_ok_and(|wanted| wanted.contains("pulsar"));
-        assert_eq!(said.contains("pulsar::consumer=off"), !is_wanted, "{said}");
+        for part in ["pulsar::consumer=off", "pulsar::retry_op=off"] {
+            assert_eq!(said.contains(part), !is_wanted, "{said}");
+        }
         assert!(said.contains("audit=info") && said.contains("command=off"), "{said}");
     }
 }
