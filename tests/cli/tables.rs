@@ -194,3 +194,39 @@ fn a_table_of_too_many_values_is_refused() {
     assert!(run.code == 1 && run.stderr.contains("TL0502"), "{}", run.stderr);
     assert!(run.stderr.contains("more than 16000000 values"), "{}", run.stderr);
 }
+
+/// Files that are served to their end, so that a start can be repeated.
+const SERVE: [&str; 9] =
+    ["serve", "p.tl", "--source", "file:e.ndjson", "--state", "state", "--listen", "127.0.0.1:0", "--exit-at-end"];
+
+#[test]
+fn a_start_names_the_first_row_of_a_table_that_says_something_else() {
+    let sandbox = Sandbox::new();
+    let program = "source s { key k  time t in s  zone: string }\n\
+                   table tariff from \"tariff.csv\" { key zone  from since in s  price: int }\n\
+                   metric m = duration_where(tariff[latest(zone)].price == 2)\n\
+                   metric n = duration_where(latest(zone) == \"z\")\n";
+    sandbox.file("p.tl", program);
+    let events = [0, 10, 50].map(|t| format!("{{\"k\":\"a\",\"t\":{t},\"zone\":\"z\"}}\n"));
+    sandbox.file("e.ndjson", events.concat());
+    let serve = |rows: &str| {
+        sandbox.file("tariff.csv", format!("zone,since,price\n{rows}"));
+        sandbox.run(&SERVE)
+    };
+    let first = serve("z,0,1\nz,20,2\n");
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    // What is to come may be another; it is said once.
+    let more = "z,0,1\nz,20,2\nz,100,1\n";
+    let said =
+        "table `tariff`: `price` of `z` is 1 and was 2 from 1970-01-01T00:01:40Z on; of all that was asked so far";
+    let run = serve(more);
+    assert!(run.code == 0 && run.stderr.contains(said), "{said} in {}", run.stderr);
+    let run = serve(more);
+    assert!(run.code == 0 && !run.stderr.contains("tariff"), "{}", run.stderr);
+    // What was asked may not, and nothing is said of what does not ask the table.
+    let run = serve("z,0,1\nz,20,3\nz,100,1\n");
+    let said = "error[TL0108]: `m` is deployed with another meaning: table `tariff`: `price` of `z` is 3 and was 2 from \
+                1970-01-01T00:00:20Z on";
+    assert!(run.code == 1 && run.stderr.contains(said), "{said} in {}", run.stderr);
+    assert!(!run.stderr.contains("`n` is deployed"), "{}", run.stderr);
+}

@@ -45,6 +45,8 @@ fn a_topic_that_is_not_there_is_refused_with_the_nearest_and_not_made() {
         let serve = ["serve", "p.tl", "--listen", "127.0.0.1:0", "--exit-at-end", "--source", &source];
         let run = sandbox.run(&[&serve[..], &["--state", &format!("state-{partitions}")]].concat());
         assert_eq!(run.code, 0, "{}", run.stderr);
+        // The broker is healthy, and its client has nothing to say of that.
+        assert!(!run.stderr.contains("pulsar::"), "{}", run.stderr);
     }
     // Nothing in the namespace is near: no name is guessed.
     let run = refused(&sandbox, &format!("{}/Qzxv", broker.url), "state");

@@ -3,14 +3,20 @@
 use super::{DeployOutcome, DeployedPrograms, Deployment, deployed, outputs_of, program};
 use crate::engine::EngineError;
 use crate::outputs::of_outputs;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use timeline_core::plan::Plan;
 use timeline_dsl::{Diagnostic, DiagnosticNote, ProgramText, Severity, outline, render};
 
 impl DeployedPrograms {
-    /// Both definitions of names that programs define otherwise than the deployed ones, for people.
-    pub fn differences(&self, texts: &[(String, String)], names: &BTreeMap<String, DeployOutcome>) -> String {
+    /// Both definitions of names that programs define otherwise than the deployed ones, for people; `tables` says of each where
+    /// the tables that it asks say something else.
+    pub fn differences(
+        &self,
+        texts: &[(String, String)],
+        names: &BTreeMap<String, DeployOutcome>,
+        tables: &BTreeMap<String, BTreeSet<String>>,
+    ) -> String {
         let mut programs: Vec<ProgramText> = texts.iter().map(|(name, text)| program(&deployed(name, text))).collect();
         let mut found = vec![];
         for (name, outcome) in names {
@@ -29,10 +35,12 @@ impl DeployedPrograms {
                 definition.map_or(0..0, |found| found.name_span.range())
             };
             let old = programs.len() - 1;
+            let tables: Vec<&str> = tables.get(name).into_iter().flatten().map(String::as_str).collect();
+            let tables = if tables.is_empty() { String::new() } else { format!(": {}", tables.join("; ")) };
             found.push(Diagnostic {
                 code: "TL0108",
                 severity: Severity::Error,
-                message: format!("`{name}` is deployed with another meaning"),
+                message: format!("`{name}` is deployed with another meaning{tables}"),
                 file: new,
                 span: place(new),
                 label: "defined differently here".into(),

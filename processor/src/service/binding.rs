@@ -1,6 +1,6 @@
 //! From programs and inputs to logs and their partitions, refused where they do not fit.
 
-use super::changes::carried_tables;
+use super::changes::{carried_tables, changed_tables};
 use super::cluster::MEMBERS;
 use super::lost;
 use super::work::{Bound, folder};
@@ -45,7 +45,7 @@ pub(super) fn deployed(
         let asked = |plan: &Plan| until_heard(asked_up_to(options, &bind(options, &stored).ok()?, plan)?, others);
         let (carrying, programs) = &stored.carrying(programs, &asked)?;
         for said in carried_tables(&stored, carrying)? {
-            tracing::info!("{said}");
+            tracing::warn!("{said}");
         }
         let (mut all, outcomes) = carrying.with_new(programs)?;
         let replaced: Vec<&str> = outcomes
@@ -54,7 +54,8 @@ pub(super) fn deployed(
             .map(|(name, _)| name.as_str())
             .collect();
         if !replaced.is_empty() {
-            let rendered = Some(stored.differences(programs, &outcomes));
+            let tables = changed_tables(&stored, &all, &outcomes)?;
+            let rendered = Some(stored.differences(programs, &outcomes, &tables));
             let message = format!("another definition is deployed of {}", replaced.join(", "));
             return Err(EngineError::Conflict { message, rendered }.into());
         }

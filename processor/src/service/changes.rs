@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use timeline_core::plan::{NodeId, Plan, TableColumn};
+use timeline_core::plan::{GroupOf, NodeId, Plan, TableColumn};
 use timeline_dsl::explain::{RowsADay, rows_text};
 
 /// What a deployment does to every name that it defines, and to every node: those that run go on as they are.
@@ -89,6 +89,46 @@ pub(super) fn rows_a_day(
     Ok(told)
 }
 
+/// Of each definition that a change replaces where the tables that it asks first say something else than those did that are
+/// deployed under their names.
+pub(super) fn changed_tables(
+    before: &DeployedPrograms,
+    after: &DeployedPrograms,
+    outcomes: &BTreeMap<String, DeployOutcome>,
+) -> Result<BTreeMap<String, BTreeSet<String>>, EngineError> {
+    let (before, after) = (before.plans()?, after.plans()?);
+    let mut told = BTreeMap::new();
+    for (name, outcome) in outcomes {
+        let DeployOutcome::Replaced(..) = outcome else { continue };
+        // What is new comes last.
+        let newest = after.iter().rev().map(|(_, plan)| (plan, roots(plan, name))).find(|(_, roots)| !roots.is_empty());
+        let Some((plan, roots)) = newest else { continue };
+        let asked = roots.into_iter().flat_map(|root| plan.tables_below(root));
+        told.insert(name.clone(), asked.filter_map(|column| difference(&before, column)).collect());
+    }
+    Ok(told)
+}
+
+/// The nodes that a metric or an alert of a plan reads, if it has one of that name.
+fn roots(plan: &Plan, name: &str) -> Vec<NodeId> {
+    let beside = |of: GroupOf| match of {
+        GroupOf::State(state) => Some(state),
+        GroupOf::Dimension(_) | GroupOf::Window(_) => None,
+    };
+    let metrics = plan.metrics.iter().filter(|metric| metric.name == name);
+    let metrics = metrics.flat_map(|metric| std::iter::once(metric.root).chain(metric.beside().filter_map(beside)));
+    let alerts = plan.alerts.iter().filter(|alert| alert.name == name);
+    let alerts = alerts.flat_map(|alert| std::iter::once(alert.root).chain(alert.with.iter().map(|beside| beside.of)));
+    metrics.chain(alerts).collect()
+}
+
+/// Where a column of a table first says something else than the newest deployed one of its name, which answers until now.
+fn difference(before: &[(&Deployment, Arc<Plan>)], column: &TableColumn) -> Option<String> {
+    let name = |column: &TableColumn| (column.table.shape().name.clone(), column.name().to_owned());
+    let known = before.iter().rev().flat_map(|(_, plan)| plan.tables()).find(|known| name(known) == name(column))?;
+    Some(column.difference(known)?.to_string())
+}
+
 /// Where tables first say something else than those did that are deployed under their names, if anything is replaced.
 fn tables(
     before: &[(&Deployment, Arc<Plan>)],
@@ -98,15 +138,11 @@ fn tables(
     if !outcomes.values().any(|outcome| matches!(outcome, DeployOutcome::Replaced(..))) {
         return BTreeSet::new();
     }
-    let name = |column: &TableColumn| (column.table.shape().name.clone(), column.name().to_owned());
-    let mut told = BTreeSet::new();
-    for column in new.iter().flat_map(|(_, plan)| plan.tables()) {
-        // The newest of them is what answered until now.
-        let known = before.iter().rev().flat_map(|(_, plan)| plan.tables()).find(|known| name(known) == name(column));
-        let Some(difference) = known.and_then(|known| column.difference(known)) else { continue };
-        told.insert(format!("{difference}; what asks for it is another definition, of all instants"));
-    }
-    told
+    let asked = new.iter().flat_map(|(_, plan)| plan.tables());
+    let differences = asked.filter_map(|column| difference(before, column));
+    differences
+        .map(|difference| format!("{difference}; what asks for it is another definition, of all instants"))
+        .collect()
 }
 
 /// Where tables that programs have now first say something else than those did of which they take the place.

@@ -1,7 +1,7 @@
 //! Where two columns first say different things, for whoever is told that a table has changed.
 
 use super::{LookupTable, TableColumn};
-use crate::plan::{EventExpr, Op, Plan};
+use crate::plan::{EventExpr, NodeId, Op, Plan};
 use crate::{Time, Value};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -83,30 +83,46 @@ fn keys<'t>(a: &'t LookupTable, b: &'t LookupTable) -> BTreeSet<&'t [Value]> {
 impl Plan {
     /// The columns of tables that it asks.
     pub fn tables(&self) -> Vec<&TableColumn> {
-        fn within<'e>(e: &'e EventExpr, all: &mut Vec<&'e TableColumn>) {
-            match e {
-                EventExpr::Column(_) | EventExpr::Constant(_) | EventExpr::Sample(_) => {}
-                EventExpr::Not(a) => within(a, all),
-                EventExpr::Compare(_, a, b) | EventExpr::And(a, b) | EventExpr::Or(a, b) => {
-                    within(a, all);
-                    within(b, all);
-                }
-                EventExpr::Call(_, parts) => parts.iter().for_each(|part| within(part, all)),
-                EventExpr::Lookup(column, key) => {
-                    all.push(column);
-                    key.iter().for_each(|part| within(part, all));
-                }
-            }
-        }
         let mut all = vec![];
-        for node in &self.nodes {
-            match &node.op {
-                Op::Lookup { column, of: _ } => all.push(column),
-                Op::Event(e) | Op::Each { value: e, .. } | Op::Filter { condition: e, .. } => within(e, &mut all),
-                _ => {}
+        self.nodes.iter().for_each(|node| asked_by(&node.op, &mut all));
+        all
+    }
+
+    /// Those that a worker asks, or one of those that it reads.
+    pub fn tables_below(&self, root: NodeId) -> Vec<&TableColumn> {
+        let (mut seen, mut open, mut all) = (BTreeSet::new(), vec![root], vec![]);
+        while let Some(id) = open.pop() {
+            if seen.insert(id) {
+                open.extend(self.node(id).op.inputs());
+                asked_by(&self.node(id).op, &mut all);
             }
         }
         all
+    }
+}
+
+/// Adds the columns that a worker itself asks.
+fn asked_by<'p>(op: &'p Op, all: &mut Vec<&'p TableColumn>) {
+    match op {
+        Op::Lookup { column, of: _ } => all.push(column),
+        Op::Event(e) | Op::Each { value: e, .. } | Op::Filter { condition: e, .. } => asked_within(e, all),
+        _ => {}
+    }
+}
+
+fn asked_within<'e>(e: &'e EventExpr, all: &mut Vec<&'e TableColumn>) {
+    match e {
+        EventExpr::Column(_) | EventExpr::Constant(_) | EventExpr::Sample(_) => {}
+        EventExpr::Not(a) => asked_within(a, all),
+        EventExpr::Compare(_, a, b) | EventExpr::And(a, b) | EventExpr::Or(a, b) => {
+            asked_within(a, all);
+            asked_within(b, all);
+        }
+        EventExpr::Call(_, parts) => parts.iter().for_each(|part| asked_within(part, all)),
+        EventExpr::Lookup(column, key) => {
+            all.push(column);
+            key.iter().for_each(|part| asked_within(part, all));
+        }
     }
 }
 
