@@ -34,6 +34,8 @@ pub struct Sniffed {
     pub times: BTreeMap<String, TimeUnit>,
     /// The least and the largest number of each column of numbers, fractions cut off.
     pub numbers: BTreeMap<String, (i64, i64)>,
+    /// In how many records each column has a value, where records were gone through; of Parquet nothing is said.
+    pub counts: BTreeMap<String, u64>,
     /// All names, those of columns without any value included.
     pub names: BTreeSet<String>,
     /// Where lists were found, and the first element of each, for whoever has to say how to select in it.
@@ -116,6 +118,8 @@ struct SeenValues {
     range: (f64, f64),
     /// Whether every text is a time.
     all_times: bool,
+    /// How many values there are.
+    count: u64,
 }
 
 #[derive(Default)]
@@ -134,7 +138,9 @@ impl SniffedColumns {
             largest: 0.0,
             range: (number, number),
             all_times: true,
+            count: 0,
         });
+        seen.count += 1;
         seen.ty = Some(match seen.ty {
             None => ty,
             Some(known) if known == ty => ty,
@@ -209,6 +215,7 @@ impl SniffedColumns {
                 // What no integer of 64 bits holds is the nearest of them.
                 sniffed.numbers.insert(name.clone(), (seen.range.0 as i64, seen.range.1 as i64));
             }
+            sniffed.counts.insert(name.clone(), seen.count);
             sniffed.columns.insert(name, ty);
         }
         sniffed
@@ -386,6 +393,15 @@ mod tests {
         check(Format::Csv, "", &[]);
         let sniffed = sniff(Format::Csv, b"t,x\n5,-1.5\n-7,x\n6,2.5\n", "test", Csv::default()).unwrap();
         assert_eq!(sniffed.numbers.into_iter().collect::<Vec<_>>(), [("t".to_owned(), (-7, 6))]);
+    }
+
+    #[test]
+    fn how_many_records_have_a_value_is_counted() {
+        let sniffed = lines(b"{\"id\":1,\"o\":{\"x\":1}}\n{\"id\":2}\n{\"ID\":3,\"id\":null}\n");
+        let counts: Vec<_> = sniffed.counts.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+        assert_eq!(counts, [("ID", 1), ("id", 2), ("o.x", 1)]);
+        let sniffed = sniff(Format::Csv, b"id,ID\n1,\n2,3\n", "test", Csv::default()).unwrap();
+        assert_eq!((sniffed.counts["id"], sniffed.counts["ID"]), (2, 1));
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub struct Defaults {
     pub csv: Csv,
     /// The fields seen in a sample of the data, members joined by dots, and their types.
     pub known: BTreeMap<String, Type>,
+    /// In how many records of the sample each of them has a value, where that is known.
+    pub counts: BTreeMap<String, u64>,
 }
 
 /// Names that fields with a session's key commonly have, likely ones first; compared without case and underscores.
@@ -198,7 +200,15 @@ fn field(
         return given.to_owned();
     }
     let squeezed = |name: &str| -> String { name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect() };
-    let mut named = common.iter().filter_map(|name| known().find(|k| squeezed(k) == *name));
+    // What few records have is no key of the others: a slip of a producer, or another kind of record.
+    let count = |name: &str| defaults.counts.get(name).copied().unwrap_or(0);
+    let is_common = |name: &&str| common.contains(&squeezed(name).as_str());
+    let most = known().filter(is_common).map(count).max().unwrap_or(0);
+    let of_name = |name: &&str| {
+        let alike = defaults.known.keys().rev().map(String::as_str).filter(|known| squeezed(known) == **name);
+        alike.max_by_key(|known| count(known)).filter(|known| count(known).saturating_mul(2) >= most)
+    };
+    let mut named = common.iter().filter_map(of_name);
     if let Some(found) = named.next() {
         // A number of the row may be called so, too.
         let other = named.next().filter(|_| ANYTHING.contains(&squeezed(found).as_str()));

@@ -107,8 +107,15 @@ fn expression(
         Some(text) => time_and_unit(text)?,
         None => (None, None),
     };
-    let mut defaults =
-        Defaults { key: key.map(str::to_owned), time, time_unit: unit.clone(), lateness: 0, csv, known: seen.columns };
+    let mut defaults = Defaults {
+        key: key.map(str::to_owned),
+        time,
+        time_unit: unit.clone(),
+        lateness: 0,
+        csv,
+        known: seen.columns,
+        counts: seen.counts,
+    };
     if defaults.known.is_empty() {
         // Nothing to be seen: whatever the fields are called, the answer is empty.
         let placeholders = program::placeholders();

@@ -93,6 +93,26 @@ fn a_key_that_might_be_another_is_said() {
 }
 
 #[test]
+fn what_most_records_have_is_taken_for_key_and_time() {
+    // Of each field in how many records it is.
+    let taken = |fields: &[(&str, u64)]| {
+        let known = fields.iter().map(|(name, _)| (name.to_string(), Type::Int)).collect();
+        let counts = fields.iter().map(|(name, count)| (name.to_string(), *count)).collect();
+        let found = compile_expression("has_existed(a == 1)", &Defaults { known, counts, ..Defaults::default() });
+        assert!(found.is_ok(), "{:?}", found.diagnostics);
+        let source = &found.plans[0].source;
+        (source.key[0].dotted(), source.time.dotted())
+    };
+    let is = |key: &str, time: &str| (key.to_owned(), time.to_owned());
+    assert_eq!(taken(&[("ID", 1), ("id", 8), ("ts", 9), ("a", 9)]), is("id", "ts"));
+    assert_eq!(taken(&[("ID", 8), ("id", 1), ("TS", 8), ("ts", 1), ("a", 9)]), is("ID", "TS"));
+    // A likelier name counts more than a few records, and less than most of them.
+    assert_eq!(taken(&[("sessionId", 7), ("id", 9), ("ts", 9), ("a", 9)]), is("sessionId", "ts"));
+    assert_eq!(taken(&[("sessionId", 2), ("id", 9), ("time", 9), ("ts", 2), ("a", 9)]), is("id", "time"));
+    assert_eq!(taken(&[("ID", 5), ("id", 5), ("ts", 5), ("a", 9)]), is("ID", "ts"));
+}
+
+#[test]
 fn types_come_from_use_then_from_the_sample() {
     let known: BTreeMap<String, Type> = [("a", Type::Int), ("b", Type::Int), ("c", Type::Int), ("d", Type::Bool)]
         .map(|(n, t)| (n.to_owned(), t))
