@@ -361,6 +361,9 @@ impl Assembler<'_> {
 
 /// The value that a cell is for a column.
 fn word(ty: Type, cell: CapturedCell, text: &[u8]) -> Result<u64, Bad> {
+    if cell.is(CapturedKind::Foreign) {
+        return Err(value::foreign(text, ty));
+    }
     match ty {
         Type::String => value::check_string(cell.kind(), text.len()).map(|()| cell.slice().pack()),
         Type::Float => value::float(cell.kind(), text).map(f64::to_bits),

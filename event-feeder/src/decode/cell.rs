@@ -29,10 +29,12 @@ pub(crate) enum CapturedKind {
     Instant,
     /// Text with an escape that is no Unicode character.
     BadText,
-    /// An object, an array, or bytes.
+    /// An object or an array.
     Composite,
     /// A cell of CSV with nothing in it, not even quotes: as if it were missing, unless a column says what that means.
     Empty,
+    /// A value of a type of Parquet that is not read; its text is the name of the type.
+    Foreign,
 }
 
 /// One captured value: its kind, and the place of its text in the [`Arena`], in one word, so that a record's cells are
@@ -89,14 +91,14 @@ impl CapturedCell {
 const KINDS: [CapturedKind; 16] = {
     use CapturedKind::*;
     [
-        Missing, Text, Number, True, False, Null, Bare, Instant, BadText, Composite, Empty, Missing, Missing, Missing,
+        Missing, Text, Number, True, False, Null, Bare, Instant, BadText, Composite, Empty, Foreign, Missing, Missing,
         Missing, Missing,
     ]
 };
 
 const _: () = {
     let mut i = 0;
-    while i <= CapturedKind::Empty as usize {
+    while i <= CapturedKind::Foreign as usize {
         assert!(KINDS[i] as usize == i, "the table is in the order of the kinds");
         i += 1;
     }

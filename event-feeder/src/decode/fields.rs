@@ -77,7 +77,8 @@ impl ColumnUse {
             | CapturedKind::Null
             | CapturedKind::Instant
             | CapturedKind::BadText
-            | CapturedKind::Composite => return false,
+            | CapturedKind::Composite
+            | CapturedKind::Foreign => return false,
         };
         self.words.iter().any(|word| word.as_bytes() == text)
     }

@@ -34,8 +34,8 @@ enum ParquetColumn {
     Float(ArrayRef),
     /// Counts of so many nanoseconds.
     Instant(ArrayRef, i128),
-    /// A type that no value can come from; where it is not null.
-    Other(BooleanArray),
+    /// A type that no value can come from: where it is not null, and its name if it holds no others.
+    Other(BooleanArray, Option<String>),
 }
 
 /// Adds every row.
@@ -75,8 +75,11 @@ impl ParquetColumn {
             ParquetColumn::Missing => return CapturedKind::Missing,
             ParquetColumn::Text(array) | ParquetColumn::Digits(array) => array,
             ParquetColumn::Bool(array) => array,
-            ParquetColumn::Other(some) => {
-                return if some.value(row) { CapturedKind::Composite } else { CapturedKind::Missing };
+            ParquetColumn::Other(some, _) if !some.value(row) => return CapturedKind::Missing,
+            ParquetColumn::Other(_, None) => return CapturedKind::Composite,
+            ParquetColumn::Other(_, Some(name)) => {
+                text.extend_from_slice(name.as_bytes());
+                return CapturedKind::Foreign;
             }
             ParquetColumn::Int(array)
             | ParquetColumn::Uint(array)
@@ -206,7 +209,9 @@ fn read_as(array: &ArrayRef) -> ParquetColumn {
 }
 
 fn other(array: &ArrayRef) -> ParquetColumn {
-    is_not_null(array).map_or(ParquetColumn::Missing, ParquetColumn::Other)
+    let ty = array.data_type();
+    let name = (!ty.is_nested()).then(|| ty.to_string());
+    is_not_null(array).map_or(ParquetColumn::Missing, |some| ParquetColumn::Other(some, name))
 }
 
 /// The row as JSON, as far as a dead letter keeps it.

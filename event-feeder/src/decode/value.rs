@@ -51,7 +51,8 @@ pub(crate) fn time(kind: CapturedKind, text: &[u8], fields: &Fields) -> Result<(
         | CapturedKind::False
         | CapturedKind::Instant
         | CapturedKind::BadText
-        | CapturedKind::Composite => bad("neither a number nor text of the source's unit"),
+        | CapturedKind::Composite
+        | CapturedKind::Foreign => bad("neither a number nor text of the source's unit"),
     }
 }
 
@@ -67,7 +68,7 @@ pub(crate) fn check_key(kind: CapturedKind, text: &[u8]) -> Result<(), Bad> {
         CapturedKind::Missing | CapturedKind::Empty => bad("the key is missing"),
         CapturedKind::Null => bad("the key is null"),
         CapturedKind::BadText => bad("the key has an escape that is no Unicode character"),
-        CapturedKind::Composite | CapturedKind::Instant => {
+        CapturedKind::Composite | CapturedKind::Foreign | CapturedKind::Instant => {
             bad("the key is neither text, a whole number nor a truth value")
         }
     }
@@ -201,6 +202,20 @@ fn out_of_range(ty: Type) -> Bad {
     )
 }
 
+/// Why a value of a type of Parquet, which is named, is none of a column.
+pub(crate) fn foreign(name: &[u8], ty: Type) -> Bad {
+    let (name, article) = (String::from_utf8_lossy(name), if ty == Type::Int { "an" } else { "a" });
+    let instead = match ty {
+        Type::String => "text",
+        Type::Bool => "truth values",
+        Type::Float | Type::Int => "numbers, with the unit in its name where they have one",
+    };
+    let reason = format!(
+        "a value of Parquet's type {name}, which is not read, where {article} {ty} is expected: write the column as {instead}"
+    );
+    (RecordCode::WrongType, reason.into())
+}
+
 fn wrong_type(kind: CapturedKind, ty: Type) -> Bad {
     let found = match kind {
         CapturedKind::Text => "a string",
@@ -212,6 +227,7 @@ fn wrong_type(kind: CapturedKind, ty: Type) -> Bad {
             return (RecordCode::BadText, "text with an escape that is no Unicode character".into());
         }
         CapturedKind::Composite => "an object or an array",
+        CapturedKind::Foreign => "a value of another type",
         CapturedKind::Missing | CapturedKind::Empty | CapturedKind::Null => "nothing",
     };
     let article = if ty == Type::Int { "an" } else { "a" };

@@ -4,6 +4,7 @@ use super::support::{Declared, decode, show};
 use crate::{Batch, Payload};
 use arrow::array::*;
 use arrow::buffer::NullBuffer;
+use arrow::datatypes::TimeUnit::Microsecond;
 use arrow::datatypes::{DataType, Field, Int32Type};
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
@@ -78,6 +79,28 @@ fn bad_values_and_rows() {
     ]);
     assert_eq!(show(&batch), "| TL2003 k | TL2004 t | TL2005 t");
     assert_eq!(String::from_utf8_lossy(&batch.dead[0].record), r#"{"t":"1970-01-01T00:00:01"}"#);
+}
+
+#[test]
+fn a_type_that_is_not_read_is_named() {
+    let batch = rows(vec![
+        key(1),
+        time(1),
+        ("i", Arc::new(DurationMicrosecondArray::from(vec![Some(5)]))),
+        ("s", Arc::new(BinaryArray::from(vec![&b"x"[..]]))),
+        ("f", Arc::new(DurationSecondArray::from(vec![None]))),
+    ]);
+    let told: Vec<_> = batch.dead.iter().map(|dead| (dead.column.as_deref().unwrap(), &*dead.reason)).collect();
+    let of = |name: &str, expected: &str, instead: &str| {
+        format!(
+            "a value of Parquet's type {name}, which is not read, where {expected} is expected: write the column as {instead}"
+        )
+    };
+    let numbers = "numbers, with the unit in its name where they have one";
+    let (text, count) =
+        (of("Binary", "a string", "text"), of(&DataType::Duration(Microsecond).to_string(), "an int", numbers));
+    assert_eq!(told, [("s", text.as_str()), ("i", count.as_str())]);
+    assert!(count.contains("Duration"), "{count}");
 }
 
 #[test]
