@@ -69,6 +69,11 @@ pub struct RecordTraits {
     pub least: Option<Time>,
     /// The largest.
     pub largest: Option<Time>,
+    /// Numbers of CSV as far as their decimal signs are in doubt.
+    pub signs: DecimalSigns,
+    /// Names that a header has twice and of which something is read, with the file and the places of the columns, counted
+    /// from 1: the first files of them.
+    pub twice_named: BTreeMap<String, (Arc<str>, Vec<usize>)>,
     /// Files whose header or schema lacks columns that are read, with the set of these: the first of them.
     pub lacking: BTreeMap<Arc<str>, u64>,
     /// The names that the first records have; only where something that is read was not in them.
@@ -78,7 +83,20 @@ pub struct RecordTraits {
 impl RecordTraits {
     /// Adds what other records of the same source have.
     pub fn add(&mut self, other: RecordTraits) {
-        let RecordTraits { columns, order, hollow, cut, twice, behind, least, largest, lacking, names } = other;
+        let RecordTraits {
+            columns,
+            order,
+            hollow,
+            cut,
+            twice,
+            behind,
+            least,
+            largest,
+            signs,
+            twice_named,
+            lacking,
+            names,
+        } = other;
         self.columns |= columns;
         self.order |= order;
         self.hollow += hollow;
@@ -87,12 +105,36 @@ impl RecordTraits {
         self.behind = self.behind.max(behind);
         self.least = self.least.into_iter().chain(least).min();
         self.largest = self.largest.max(largest);
+        self.signs.add(signs);
+        for (name, places) in twice_named {
+            self.twice_named.entry(name).or_insert(places);
+        }
         if self.lacking.len() < LACKING_MAX {
             self.lacking.extend(lacking);
         }
         if let Some(more) = names {
             self.names.get_or_insert_default().add(*more);
         }
+    }
+}
+
+/// Numbers of CSV where it is not said what stands before a fraction, and a comma may.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DecimalSigns {
+    /// Those with a comma.
+    pub commas: u64,
+    /// Those with a point and three digits behind it, which may group thousands. The point was taken for the decimal sign.
+    pub thousands: u64,
+    /// One of these.
+    pub example: Option<Box<str>>,
+}
+
+impl DecimalSigns {
+    fn add(&mut self, other: DecimalSigns) {
+        let DecimalSigns { commas, thousands, example } = other;
+        self.commas += commas;
+        self.thousands += thousands;
+        self.example = self.example.take().or(example);
     }
 }
 

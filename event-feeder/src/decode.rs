@@ -149,6 +149,10 @@ impl Decoder {
                 }
                 out.comma = Comma::of(delimiter, fields.decimal);
                 let layout = self.layout.as_ref().expect("made just now");
+                for (name, places) in &layout.twice_named {
+                    let known = (Arc::clone(&out.origin), places.clone());
+                    out.batch.seen.twice_named.insert(name.clone(), known);
+                }
                 let mut arena = Arena::new(&bytes);
                 csv::records(&mut out, &mut arena, layout, &mut self.cells);
                 let extra = arena.extra;

@@ -60,7 +60,7 @@ mod stream;
 mod table;
 pub mod world;
 
-pub use batch::{Batch, DeadLetter, DecodedEvent, RecordTraits, Slice};
+pub use batch::{Batch, DeadLetter, DecimalSigns, DecodedEvent, RecordTraits, Slice};
 pub use code::RecordCode;
 pub use decode::{Decoder, fields_read};
 pub use error::{Error, Notice};

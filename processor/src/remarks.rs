@@ -3,7 +3,7 @@
 //!
 //! None of it changes an answer; it is why an answer is hardly the one that was meant, so nobody gets a silent 0.
 
-use event_feeder::{Notice, RecordCode, RecordTraits, Sniffed};
+use event_feeder::{DecimalSigns, Notice, RecordCode, RecordTraits, Sniffed};
 use serde_json::Value;
 use std::ops::Range;
 use timeline_core::plan::{FieldPath, Plan, SourceDefinition, TimeUnit};
@@ -37,7 +37,14 @@ pub struct Remark {
 impl Remark {
     /// Whether an answer is hardly the one that was meant because of it.
     pub fn spoils_answers(&self) -> bool {
-        matches!(self.notice.code, RecordCode::Unseen | RecordCode::InList | RecordCode::WrongUnit)
+        matches!(
+            self.notice.code,
+            RecordCode::Unseen
+                | RecordCode::InList
+                | RecordCode::WrongUnit
+                | RecordCode::TwiceNamed
+                | RecordCode::Grouped
+        )
     }
 }
 
@@ -90,6 +97,22 @@ pub fn of(plan: &Plan, number: usize, seen: &RecordTraits, records: u64, events:
     }
     if let Some(detail) = other_unit(source, seen.least.zip(seen.largest)) {
         say(None, (RecordCode::WrongUnit, detail));
+    }
+    for (name, (file, places)) in seen.twice_named.iter().take(FILES_MAX) {
+        let places: Vec<String> = places.iter().map(usize::to_string).collect();
+        let last = places.last().map_or("", String::as_str);
+        let detail =
+            format!("columns {} of {file} are all called `{name}`; column {last} counts", places.join(" and "));
+        say(None, (RecordCode::TwiceNamed, detail));
+    }
+    if let DecimalSigns { commas: 1.., thousands: thousands @ 1.., example: Some(example) } = &seen.signs {
+        let (word, was) = if *thousands == 1 { ("number", "was") } else { ("numbers", "were") };
+        let detail = format!(
+            "{thousands} {word} such as `{example}` {was} taken with a decimal point, beside {} with a decimal comma: does the \
+             point group thousands?",
+            seen.signs.commas
+        );
+        say(None, (RecordCode::Grouped, detail));
     }
     if seen.twice > 0 {
         let detail = format!(

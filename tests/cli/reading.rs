@@ -68,6 +68,23 @@ fn texts_in_other_letters_are_said() {
 }
 
 #[test]
+fn names_that_a_header_has_twice_and_points_among_commas_are_said() {
+    let program = "source s { key id  time ts in s  v: float }\nmetric m = sum(v)\n";
+    let run = eval(program, "e.csv", "id,ts,v,w,v\na,1,1,5,100\na,2,2,5,200\n");
+    assert_eq!(values(&run), "a m 300");
+    says(&run, &["[TL2154] s: columns 3 and 5 of", "are all called `v`; column 5 counts", "help: "]);
+    // What nobody reads is of no concern.
+    assert_eq!(eval(program, "e.csv", "id,ts,w,w,v\na,1,1,5,100\n").stderr, "");
+    let mixed = "id;ts;v\na;1;2,5\na;2;1.234\n";
+    let run = eval(program, "e.csv", mixed);
+    assert_eq!(values(&run), "a m 3.734");
+    says(&run, &["[TL2155] s: 1 number such as `1.234` was taken with a decimal point, beside 1 with a decimal comma"]);
+    let clear = program.replace("in s", "in s  csv decimal \",\"");
+    says(&eval(&clear, "e.csv", mixed), &["TL2010", "a point in a number whose decimal sign is a comma"]);
+    assert_eq!(eval(program, "e.csv", "id;ts;v\na;1;2.5\na;2;1.234\n").stderr, "");
+}
+
+#[test]
 fn names_that_nothing_has_are_said() {
     let run = eval(
         "source s { key id  time ts in s  celsius: float }\nmetric warm = duration_where(latest(celsius) > 8)\n",

@@ -185,7 +185,7 @@ impl Assembler<'_> {
 
     /// The text of a number with a point before its fraction, whatever the CSV has there.
     #[inline]
-    fn number<'t>(&self, cell: CapturedCell, text: &'t [u8]) -> Result<Cow<'t, [u8]>, Bad> {
+    fn number<'t>(&mut self, cell: CapturedCell, text: &'t [u8]) -> Result<Cow<'t, [u8]>, Bad> {
         if self.comma == Comma::No || !cell.is(CapturedKind::Bare) {
             return Ok(Cow::Borrowed(text));
         }
@@ -193,9 +193,18 @@ impl Assembler<'_> {
     }
 
     #[inline(never)]
-    fn pointed<'t>(&self, text: &'t [u8]) -> Result<Cow<'t, [u8]>, Bad> {
+    fn pointed<'t>(&mut self, text: &'t [u8]) -> Result<Cow<'t, [u8]>, Bad> {
         let count = |byte| memchr::memchr_iter(byte, text).count();
-        match (count(b','), count(b'.'), self.comma) {
+        let counts = (count(b','), count(b'.'));
+        if self.comma == Comma::Likely {
+            let signs = &mut self.batch.seen.signs;
+            signs.commas += u64::from(counts.0 == 1);
+            if counts == (0, 1) && is_grouped(text) {
+                signs.thousands += 1;
+                signs.example.get_or_insert_with(|| String::from_utf8_lossy(text.trim_ascii()).into());
+            }
+        }
+        match (counts.0, counts.1, self.comma) {
             (1, 0, _) => Ok(Cow::Owned(text.iter().map(|b| if *b == b',' { b'.' } else { *b }).collect())),
             // It groups thousands, perhaps; better no number than one that is a thousandth of what was meant.
             (0, 1.., Comma::Said) => {
@@ -333,7 +342,7 @@ impl Assembler<'_> {
 
     /// The word of a value that a column has.
     #[inline]
-    fn word(&self, ty: Type, cell: CapturedCell, text: &[u8]) -> Result<u64, Bad> {
+    fn word(&mut self, ty: Type, cell: CapturedCell, text: &[u8]) -> Result<u64, Bad> {
         if cell.is(CapturedKind::Number)
             && ty == Type::Int
             && let Some(value) = short_integer(text)
@@ -344,7 +353,7 @@ impl Assembler<'_> {
     }
 
     #[inline(never)]
-    fn other_word(&self, ty: Type, cell: CapturedCell, text: &[u8]) -> Result<u64, Bad> {
+    fn other_word(&mut self, ty: Type, cell: CapturedCell, text: &[u8]) -> Result<u64, Bad> {
         match ty {
             Type::Float | Type::Int => word(ty, cell, &self.number(cell, text)?),
             Type::String | Type::Bool => word(ty, cell, text),
@@ -357,6 +366,16 @@ impl Assembler<'_> {
         self.batch.bytes = block;
         self.batch
     }
+}
+
+/// Whether a number with one point may be a whole one whose thousands it groups: `1.234`.
+fn is_grouped(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    let text = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
+    let Some(point) = memchr::memchr(b'.', text) else { return false };
+    let (whole, rest) = (&text[..point], &text[point + 1..]);
+    let digits = whole.iter().chain(rest).all(u8::is_ascii_digit);
+    digits && rest.len() == 3 && (1..=3).contains(&whole.len()) && whole[0] != b'0'
 }
 
 /// The value that a cell is for a column.

@@ -1,7 +1,7 @@
 //! CSV records.
 //!
 //! * The header names the fields; a field within objects is the column whose name is its path with dots. Of columns of
-//!   one name the last one counts, as in JSON.
+//!   one name the last one counts, as in JSON; where it is read, that is said.
 //! * A cell has no type: it is what the column wants it to be. An empty cell without quotes is *missing* (CSV has no way to
 //!   leave a column out), one with quotes is empty text. There is no null but the words that a column names.
 //! * A record with another number of cells than the header is malformed as a whole, for its cells may have moved.
@@ -21,17 +21,25 @@ pub(crate) struct CsvLayout {
     header: Arc<[String]>,
     pub(crate) delimiter: u8,
     fields: Vec<Option<usize>>,
+    /// Names of fields that several columns have, with the places of these, counted from 1.
+    pub(crate) twice_named: Vec<(String, Vec<usize>)>,
 }
 
 impl CsvLayout {
     pub(crate) fn new(header: Arc<[String]>, delimiter: u8, fields: &Fields) -> Self {
         let mut layout = vec![None; header.len()];
+        let mut twice_named = vec![];
         for (field, name) in fields.names.iter().enumerate() {
+            let places: Vec<usize> =
+                (1..).zip(header.iter()).filter(|(_, own)| ***own == **name).map(|(i, _)| i).collect();
+            if places.len() > 1 {
+                twice_named.push((name.to_string(), places));
+            }
             if let Some(column) = header.iter().rposition(|column| **column == **name) {
                 layout[column] = Some(field);
             }
         }
-        CsvLayout { header, delimiter, fields: layout }
+        CsvLayout { header, delimiter, fields: layout, twice_named }
     }
 
     pub(crate) fn is_of(&self, header: &Arc<[String]>, delimiter: u8) -> bool {

@@ -1,7 +1,7 @@
 //! What a source says about how its records are written: nulls, lists, and CSV.
 
 use super::support::{Declared, block, csv, decode, json, lines, show};
-use crate::{Payload, RecordTraits};
+use crate::{DecimalSigns, Payload, RecordTraits};
 use timeline_core::Type;
 use timeline_core::plan::{Csv, Nulls};
 
@@ -101,6 +101,26 @@ fn cells_between_semicolons_have_decimal_commas() {
     assert_eq!(cells(said(b','), b',', "a,1,x,\"1,5\","), "a@1000000000 s=x f=1.5");
     assert_eq!(cells(none, b'\t', "a\t1\tx\t1,5\t"), "a@1000000000 s=x f=null | TL2010 f");
     assert_eq!(cells(none, b'|', "a|1|\"x|y\"|1.5|"), "a@1000000000 s=x|y f=1.5");
+}
+
+#[test]
+fn signs_that_are_in_doubt_are_counted_and_names_that_a_header_has_twice_known() {
+    let signs = |csv: Csv, delimiter: u8, records: &str| {
+        let declared = Declared { csv, unit: "s", ..Declared::default() };
+        let header: Vec<String> = ["k", "t", "f", "x", "f"].map(String::from).to_vec();
+        decode(&declared, Payload::Csv { header: header.into(), delimiter, bytes: records.into() }).seen
+    };
+    let seen = signs(Csv::default(), b';', "a;1;;;1.234,56\na;1;;; 1.234 \na;1;;;2,5\na;1;;;0.125\na;1;;;1.25\n");
+    assert_eq!((seen.signs.commas, seen.signs.thousands, seen.signs.example.as_deref()), (2, 1, Some("1.234")));
+    assert_eq!(
+        seen.twice_named.into_iter().map(|(name, (_, places))| (name, places)).collect::<Vec<_>>(),
+        [("f".to_owned(), vec![3, 5])]
+    );
+    // Where it is said, or commas stand between cells, nothing is in doubt.
+    for (csv, delimiter) in [(Csv { delimiter: None, decimal: Some(b'.') }, b';'), (Csv::default(), b'|')] {
+        let seen = signs(csv, delimiter, &"a;1;;;1.234\n".replace(';', std::str::from_utf8(&[delimiter]).unwrap()));
+        assert_eq!(seen.signs, DecimalSigns::default());
+    }
 }
 
 fn seen(declared: &Declared, text: &str) -> RecordTraits {
