@@ -7,7 +7,7 @@
 
 use crate::{Mark, Position, RecordCode, Sniffed};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use timeline_core::plan::SourceColumn;
 use timeline_core::record::Order;
@@ -76,6 +76,12 @@ pub struct RecordTraits {
     pub twice_named: BTreeMap<String, (Arc<str>, Vec<usize>)>,
     /// Files whose header or schema lacks columns that are read, with the set of these: the first of them.
     pub lacking: BTreeMap<Arc<str>, u64>,
+    /// What was looked for that some record has to have ([`timeline_core::Plan::needs`]), as a set of the bits of its numbers.
+    pub asked: u64,
+    /// What of it some record has.
+    pub met: u64,
+    /// Values of columns, under their bits, in which something was looked for in vain.
+    pub samples: BTreeMap<u64, ValueSample>,
     /// The names that the first records have; only where something that is read was not in them.
     pub names: Option<Box<Sniffed>>,
 }
@@ -95,6 +101,9 @@ impl RecordTraits {
             signs,
             twice_named,
             lacking,
+            asked,
+            met,
+            samples,
             names,
         } = other;
         self.columns |= columns;
@@ -105,6 +114,11 @@ impl RecordTraits {
         self.behind = self.behind.max(behind);
         self.least = self.least.into_iter().chain(least).min();
         self.largest = self.largest.max(largest);
+        self.asked |= asked;
+        self.met |= met;
+        for (column, sample) in samples {
+            self.samples.entry(column).or_default().add(sample);
+        }
         self.signs.add(signs);
         for (name, places) in twice_named {
             self.twice_named.entry(name).or_insert(places);
@@ -135,6 +149,31 @@ impl DecimalSigns {
         self.commas += commas;
         self.thousands += thousands;
         self.example = self.example.take().or(example);
+    }
+}
+
+/// Values that a column has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ValueSample {
+    /// The values, as people write them; at most [`ValueSample::MAX`].
+    pub texts: BTreeSet<Box<str>>,
+    /// Whether there may be others.
+    pub more: bool,
+}
+
+impl ValueSample {
+    /// How many values are kept.
+    pub const MAX: usize = 64;
+
+    fn add(&mut self, other: ValueSample) {
+        self.more |= other.more;
+        for text in other.texts {
+            if self.texts.len() < Self::MAX {
+                self.texts.insert(text);
+            } else {
+                self.more |= !self.texts.contains(&text);
+            }
+        }
     }
 }
 

@@ -15,7 +15,7 @@
 //! | TL2131 | nothing: the event counts, in the partition that it is in |
 //! | TL2140 | nothing: the source stops, for the file is of a kind that is not read |
 //! | TL2141 to TL2149 | nothing: it is said, for the answer is hardly what was meant |
-//! | TL2154, TL2155 | nothing: it is said, for the answer is hardly what was meant |
+//! | TL2154 to TL2158 | nothing: it is said, for the answer is hardly what was meant |
 //! | TL2161 | nothing: it is said, for nothing is final before |
 //! | TL2116, TL3116 | nothing: the source stops, for the log is not what it was |
 //! | TL3117 | nothing: the source does not begin, for nobody knows what was read of it |
@@ -171,6 +171,12 @@ codes! {
     TwiceNamed = "TL2154", "give each column of the file a name of its own";
     /// Numbers have a point that may group thousands, where others have a comma before their fractions; it was taken for the decimal sign.
     Grouped = "TL2155", "say how numbers are written: with `csv decimal \",\"` in the source, or `--decimal ,`, a number with a point is a bad value; with `decimal \".\"` one with a comma is";
+    /// No record has a text that a column is compared with.
+    NoSuchText = "TL2156", "compare the text with those of the records: it is taken letter by letter, blanks included; `lower(COLUMN) == \"...\"` takes it in all letters";
+    /// No record has a key of a table that is asked for its values.
+    NoSuchKey = "TL2157", "compare the keys of the table with the values of the records, letter by letter; what is asked of a row that is not there is absent";
+    /// No record has all the columns that one condition or value reads.
+    NeverTogether = "TL2158", "a bare column is that of one record: `latest(COLUMN)` carries its value on to the records that come";
     /// A source of several that share sessions has no event yet, and the clock waits for it.
     NoEventYet = "TL2161", "bring its first events; of a source that may stay silent say `idle 30s` where it is a topic, or ask what needs it in a program of its own";
     /// Bytes of a file that had been read are others now.

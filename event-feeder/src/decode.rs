@@ -16,6 +16,7 @@ mod index;
 mod json;
 mod lines;
 mod names;
+mod needs;
 mod number;
 mod rows;
 mod shape;
@@ -32,6 +33,7 @@ use assemble::{Assembler, Comma, Judged, RecordOrigin};
 use cell::{Arena, CapturedCell};
 use fields::{ColumnUse, Fields, MemberTree};
 use lines::LineDecoder;
+use needs::NeedSearch;
 use std::sync::Arc;
 use timeline_core::plan::{Plan, SourceColumn, SourceDefinition};
 
@@ -52,6 +54,7 @@ pub struct Decoder {
     seen: u64,
     /// How many records were looked at for the names that they have.
     looked: u64,
+    needs: NeedSearch,
 }
 
 impl Decoder {
@@ -70,7 +73,8 @@ impl Decoder {
     ///
     /// If the plan has no such source.
     pub fn of(plan: &Plan, source: usize) -> Self {
-        Self::numbered(plan.source_at(source), &plan.columns, source)
+        let needs = NeedSearch::of(plan, source);
+        Decoder { needs, ..Self::numbered(plan.source_at(source), &plan.columns, source) }
     }
 
     fn numbered(source: &SourceDefinition, columns: &[SourceColumn], number: usize) -> Self {
@@ -88,7 +92,16 @@ impl Decoder {
         let lines = LineDecoder::new(MemberTree::new(&fields), fields.paths.len());
         // One more than there are fields, for what nobody reads.
         let cells = vec![CapturedCell::default(); fields.paths.len() + 1];
-        Decoder { fields: Arc::new(fields), lines, layout: None, cells, spare: vec![], seen: 0, looked: 0 }
+        Decoder {
+            fields: Arc::new(fields),
+            lines,
+            layout: None,
+            cells,
+            spare: vec![],
+            seen: 0,
+            looked: 0,
+            needs: NeedSearch::default(),
+        }
     }
 
     /// Takes back a batch that is done with, so that the next one costs no new memory; gives its bytes for
@@ -109,6 +122,7 @@ impl Decoder {
         let lacking = self.lacking(&block.payload);
         let mut batch = self.decode_all(block);
         self.seen |= batch.seen.columns;
+        self.needs.look(&mut batch);
         if lacking != 0 {
             batch.seen.lacking.insert(Arc::clone(&batch.origin), lacking);
         }

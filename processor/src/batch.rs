@@ -136,12 +136,15 @@ impl Evaluation {
         }
     }
 
-    /// What there is to say of the records: that nothing has a column, for example.
+    /// What there is to say of the records: that nothing has a column, for example, or a text that is asked for.
     pub fn remarks(&self, plan: &Plan) -> Vec<Notice> {
         let of = |(number, looked): (usize, &SourceSummary)| {
-            remarks::of(plan, number, &looked.seen, looked.records, looked.events)
+            let SourceSummary { seen, records, events, .. } = looked;
+            let remarks = remarks::of(plan, number, seen, *records, *events).into_iter().map(|remark| remark.notice);
+            let unmet = remarks::unmet(plan, number, seen, *records, *events).into_iter().map(|unmet| unmet.notice);
+            remarks.chain(unmet).collect::<Vec<_>>()
         };
-        self.sources.iter().enumerate().flat_map(of).map(|remark| remark.notice).collect()
+        self.sources.iter().enumerate().flat_map(of).collect()
     }
 }
 

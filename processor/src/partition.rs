@@ -55,7 +55,7 @@ pub use ask::{ANSWER_TIME, Ask, Asks, NoAnswer, PartitionAnswer, PartitionHandle
 pub(crate) use asked::asked_by;
 pub use beginning::DeploymentStart;
 pub use error::Error;
-pub use looking::{AnswerLoss, RecordFindings};
+pub use looking::{AnswerLoss, MissingNeed, RecordFindings};
 pub use options::{Counts, Options};
 pub use preflight::before;
 pub use recovery::Recovery;

@@ -3,11 +3,11 @@
 //!
 //! None of it changes an answer; it is why an answer is hardly the one that was meant, so nobody gets a silent 0.
 
-use event_feeder::{DecimalSigns, Notice, RecordCode, RecordTraits, Sniffed};
+use event_feeder::{DecimalSigns, Notice, RecordCode, RecordTraits, Sniffed, ValueSample};
 use serde_json::Value;
 use std::ops::Range;
-use timeline_core::plan::{FieldPath, Plan, SourceDefinition, TimeUnit};
-use timeline_core::{SECOND, Time, instant_text, nearest};
+use timeline_core::plan::{FieldPath, Need, Plan, RecordNeed, SourceDefinition, TimeUnit};
+use timeline_core::{SECOND, Time, Value as PlanValue, instant_text, nearest};
 
 /// After how many records a source that goes on is spoken of.
 pub const RECORDS: u64 = 1000;
@@ -126,6 +126,109 @@ pub fn of(plan: &Plan, number: usize, seen: &RecordTraits, records: u64, events:
         say(None, (RecordCode::CutOff, detail));
     }
     all
+}
+
+/// What some record would have to have, or an answer says nothing of what it asks ([`Plan::needs`]); and none has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnmetNeed {
+    /// What is said.
+    pub notice: Notice,
+    /// Which need, as the bit of its number.
+    pub need: u64,
+    /// Whether it hardly is as it was meant, rather than what is yet to come: then answers and the log say so, too.
+    pub is_likely_slip: bool,
+}
+
+/// What none of `records` records of one of a plan's sources has of what some record has to have, of which `events` were
+/// usable.
+pub fn unmet(plan: &Plan, number: usize, seen: &RecordTraits, records: u64, events: u64) -> Vec<UnmetNeed> {
+    let needs = plan.needs().into_iter().enumerate().map(|(i, need)| (1u64 << i, need));
+    // Of a column that nothing has that is said.
+    let is_open = |(bit, need): &(u64, RecordNeed)| {
+        seen.asked & !seen.met & bit != 0 && seen.columns & need.columns == need.columns
+    };
+    let own = needs.filter(|(_, need)| usize::from(need.source) == number).filter(is_open);
+    own.filter_map(|(bit, need)| {
+        let none = ValueSample::default();
+        let sample = seen.samples.get(&need.columns).unwrap_or(&none);
+        let of =
+            if records == 1 { "the one record does not have".into() } else { format!("none of {records} records has") };
+        let what = need_text(plan, &need);
+        let (detail, is_likely_slip) = match &need.what {
+            Need::Text(text) => {
+                let near = near_text(text, sample);
+                let meant = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                (format!("{of} {what}{}{meant}", others(sample)), near.is_some())
+            }
+            Need::Row(table) => {
+                let keys = (0..table.len()).filter_map(|row| table.row(row).0.first()).map(PlanValue::to_string);
+                let mut keys: Vec<String> = keys.take(KEYS_LOOKED).collect();
+                keys.dedup();
+                let keys = quoted(keys.iter().map(String::as_str).take(EXAMPLES));
+                let there = quoted(sample.texts.iter().map(|text| &**text).take(EXAMPLES));
+                (format!("{of} {what}: there is {there}, and the table has {keys}"), events >= FEW)
+            }
+            Need::Together => (format!("{of} {what}"), events >= FEW),
+        };
+        let (code, file) = (need_code(&need), plan.source_at(number).name.clone());
+        let notice = Notice { code, file, detail };
+        (is_likely_slip || events >= FEW).then_some(UnmetNeed { notice, need: bit, is_likely_slip })
+    })
+    .collect()
+}
+
+/// How many keys of a table are looked at for examples that differ.
+const KEYS_LOOKED: usize = 100;
+
+/// How many examples of values are shown.
+const EXAMPLES: usize = 2;
+
+/// Values that are shown where a column has no others.
+const ALL_SHOWN: usize = 16;
+
+/// The code of what is said where no record has it.
+pub fn need_code(need: &RecordNeed) -> RecordCode {
+    match need.what {
+        Need::Text(_) => RecordCode::NoSuchText,
+        Need::Row(_) => RecordCode::NoSuchKey,
+        Need::Together => RecordCode::NeverTogether,
+    }
+}
+
+/// What a record has to have, for people.
+pub fn need_text(plan: &Plan, need: &RecordNeed) -> String {
+    let own = plan.columns.iter().enumerate().filter(|(i, _)| need.columns >> i & 1 == 1);
+    let mut columns: Vec<String> = own.map(|(_, column)| format!("`{}`", column.path.dotted())).collect();
+    columns.sort();
+    let columns = columns.join(" and ");
+    match &need.what {
+        Need::Text(text) => format!("the text `{text}` in {columns}"),
+        Need::Row(table) => format!("a key of the table `{}` in {columns}", table.shape().name),
+        Need::Together => format!("{columns} together"),
+    }
+}
+
+/// What a column has instead of a text.
+fn others(sample: &ValueSample) -> String {
+    if sample.texts.is_empty() {
+        return String::new();
+    }
+    let texts = || sample.texts.iter().map(|text| &**text);
+    if sample.more || sample.texts.len() > ALL_SHOWN {
+        return format!(", but for example {}", quoted(texts().take(EXAMPLES)));
+    }
+    format!(", but {}", quoted(texts()))
+}
+
+fn quoted<'t>(texts: impl Iterator<Item = &'t str>) -> String {
+    texts.map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The text that may have been meant instead of one. Those that differ in their digits are told apart on purpose.
+fn near_text<'s>(text: &str, sample: &'s ValueSample) -> Option<&'s str> {
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let own = digits(text);
+    nearest(text, sample.texts.iter().map(|text| &**text).filter(|known| digits(known) == own))
 }
 
 /// What of a log did not count, since its beginning.

@@ -5,7 +5,6 @@
 mod input;
 mod progress;
 mod sources;
-mod spelling;
 mod spool;
 mod summary;
 
@@ -159,7 +158,6 @@ pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
     let program_is_stdin = args.expression.is_none() && args.arguments[0] == "-";
     let mut stdin = sources::stdin(&inputs, program_is_stdin, sorted, csv)?;
     let plans = sources::plans(&program, args.key.as_deref(), args.time.as_deref(), csv, &inputs, &mut stdin)?;
-    let paths: Vec<String> = inputs.iter().map(|input| input.path.clone()).collect();
     let bound = input::bind(&plans, inputs)?;
 
     let threads = args.threads.or(settings.threads).unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
@@ -214,7 +212,6 @@ pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
     }
     if let Some(table) = args.show.table() {
         nothing::tell_of_program(table, plans.iter().map(Arc::as_ref), is_expression(&program.text));
-        spelling::tell(&program.text, &paths);
     }
     cut::tell(extent);
     output::print(args.format.format(settings), &rows.schema(), std::iter::once(Ok(rows.clone())), true)

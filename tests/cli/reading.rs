@@ -61,10 +61,31 @@ fn texts_in_other_letters_are_said() {
     let lines = "{\"k\":\"a\",\"t\":0,\"door\":\"open\"}\n{\"k\":\"a\",\"t\":5,\"door\":\"shut\"}\n";
     let run = eval(&program("Open"), "e.ndjson", lines);
     assert_eq!(values(&run), "a m 0");
-    says(&run, &["no record has the text `Open`, but some have `open`", "help: ", "lower(COLUMN) == \"open\""]);
+    let said = "[TL2156] s: none of 2 records has the text `Open` in `door`, but `open`, `shut`; did you mean `open`?";
+    says(&run, &[said, "help: ", "lower(COLUMN) == \"...\""]);
+    says(&eval(&program(" open"), "e.ndjson", lines), &["has the text ` open` in `door`", "did you mean `open`?"]);
     for text in ["open", "ajar"] {
         assert_eq!(eval(&program(text), "e.ndjson", lines).stderr, "", "{text}");
     }
+}
+
+#[test]
+fn texts_that_no_record_has_and_columns_that_none_has_together_are_said() {
+    let source = "source s { key k  time t in s  door: string, watts: float }\n";
+    let line = |t: u32, members: &str| format!("{{\"k\":\"a\",\"t\":{t},{members}}}\n");
+    let mut apart: String =
+        (0..12).map(|t| line(t, ["\"door\":\"open\"", "\"door\":\"shut\""][t as usize % 2])).collect();
+    apart += &line(12, "\"watts\":9");
+    let ajar = format!("{source}metric m = duration_where(latest(door) == \"ajar\") | aggregate(sum)\n");
+    let run = eval(&ajar, "e.ndjson", &apart);
+    says(&run, &["[TL2156] s: none of 13 records has the text `ajar` in `door`, but `open`, `shut`\n", "help: "]);
+    let many: String = (0..100).map(|t| line(t, &format!("\"door\":\"d{t}\""))).collect();
+    says(&eval(&ajar, "e.ndjson", many), &["has the text `ajar` in `door`, but for example `d0`, `d1`\n"]);
+    let both = format!("{source}metric m = count(watts > 5 && door == \"open\") | aggregate(sum)\n");
+    let run = eval(&both, "e.ndjson", &apart);
+    says(&run, &["[TL2158] s: none of 13 records has `door` and `watts` together\n", "latest(COLUMN)"]);
+    let together = apart + &line(13, "\"watts\":9,\"door\":\"open\"");
+    assert_eq!(eval(&both, "e.ndjson", together).stderr.matches("TL21").count(), 0);
 }
 
 #[test]

@@ -195,6 +195,22 @@ fn a_table_of_too_many_values_is_refused() {
     assert!(run.stderr.contains("more than 16000000 values"), "{}", run.stderr);
 }
 
+#[test]
+fn a_table_of_which_no_row_is_found_is_said() {
+    let sandbox = sandbox();
+    sandbox.file("tariff.csv", TARIFF.replace("north", "North").replace("south", "South"));
+    let few = sandbox.run(&EVAL);
+    assert!(few.code == 0 && !few.stderr.contains("TL2157"), "six records are few: {}", few.stderr);
+    let more: String = (0..6).map(|i| format!("c,{},north,1\n", 200 + i)).collect();
+    sandbox.file("power.csv", format!("{POWER}{more}"));
+    let run = sandbox.run(&EVAL);
+    let said = "[TL2157] power: none of 12 records has a key of the table `tariff` in `zone`: there is `north`, `south`, and the \
+                table has `North`, `South`";
+    assert!(run.stderr.contains(said) && run.stderr.matches("TL2157").count() == 1, "{said} in {}", run.stderr);
+    sandbox.file("tariff.csv", TARIFF);
+    assert!(!sandbox.run(&EVAL).stderr.contains("TL2157"));
+}
+
 /// Files that are served to their end, so that a start can be repeated.
 const SERVE: [&str; 9] =
     ["serve", "p.tl", "--source", "file:e.ndjson", "--state", "state", "--listen", "127.0.0.1:0", "--exit-at-end"];

@@ -167,6 +167,7 @@ impl Partition {
             tables: asked::of(&self.plan),
             lost: self.committed.damage.lost.clone(),
             columns: self.ingest.columns_seen(),
+            met: Some(self.ingest.needs_met()),
             dropped: self.committed.dropped.clone(),
         }
     }

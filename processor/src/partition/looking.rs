@@ -5,7 +5,7 @@ use super::Partition;
 use super::gathered::Gathered;
 use super::ingest::Ingest;
 use crate::records::LateEvent;
-use crate::remarks::{self, Loss, Losses, Remark};
+use crate::remarks::{self, Loss, Losses, Remark, UnmetNeed};
 use crate::time_jumps::{TimeJump, TimeJumps};
 use event_feeder::{DeadLetter, Notice, Position, RecordCode, RecordTraits};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ pub(super) struct SourceFindings {
     is_said: bool,
     /// The columns of which it was said that no record has them; `None` as long as nothing was said of columns.
     said: Option<u64>,
+    /// What it was said that no record has, though some has to, as a set of the bits of the plan's needs.
+    said_unmet: u64,
     leaps: TimeJumps,
     /// Places and times of events that were late, and have not been looked at for why.
     late: Vec<(Position, Time)>,
@@ -41,6 +43,25 @@ pub struct RecordFindings {
     /// Why answers may not be those that are meant.
     #[serde(default)]
     pub losses: Vec<AnswerLoss>,
+    /// What some record has of what has to be there, as a set of the bits of the plan's needs.
+    #[serde(default)]
+    pub met: u64,
+    /// What none has of it.
+    #[serde(default)]
+    pub unmet: Vec<MissingNeed>,
+}
+
+/// What no record of a partition has, though some has to, or what asks for it says nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingNeed {
+    /// Which of the plan's needs, as its bit: it is missing only as long as no partition has it.
+    pub need: u64,
+    /// Whether answers that ask for it say so, too.
+    pub is_likely_slip: bool,
+    /// What is so.
+    pub message: String,
+    /// What to do.
+    pub help: String,
 }
 
 /// Why answers may not be those that are meant.
@@ -96,6 +117,10 @@ impl SourceFindings {
         remarks::of(plan, source, &self.seen, self.records, self.events)
     }
 
+    fn unmet(&self, plan: &Plan, source: usize) -> Vec<UnmetNeed> {
+        remarks::unmet(plan, source, &self.seen, self.records, self.events)
+    }
+
     /// Says what there is to say of the records so far, once; that none has a column only if they are `enough` for that.
     fn say_of_first(&mut self, plan: &Plan, source: usize, enough: bool) {
         let (says_rest, says_columns) = (!self.is_said, self.said.is_none() && enough);
@@ -112,6 +137,10 @@ impl SourceFindings {
         }
         if says_columns {
             self.said = Some(said);
+            for unmet in self.unmet(plan, source).into_iter().filter(|unmet| unmet.is_likely_slip) {
+                self.said_unmet |= unmet.need;
+                tracing::warn!("{}", remarks::text(&unmet.notice));
+            }
         }
     }
 
@@ -132,6 +161,15 @@ impl Ingest {
         looked.seen.add(seen);
         if looked.records >= remarks::RECORDS {
             looked.say_of_first(plan, source, looked.records >= remarks::RECORDS_OF_COLUMNS);
+        }
+        let met = looked.said_unmet & looked.seen.met;
+        if met != 0 {
+            looked.said_unmet &= !met;
+            let (name, records) = (&plan.source_at(source).name, looked.records);
+            for (_, need) in plan.needs().iter().enumerate().filter(|(i, _)| met >> i & 1 == 1) {
+                let (code, what) = (remarks::need_code(need), remarks::need_text(plan, need));
+                tracing::warn!("[{code}] {name}: no longer so: {what} is there after all, in one of {records} records");
+            }
         }
         let Some(said) = &mut looked.said else { return };
         let here = *said & looked.seen.columns;
@@ -161,11 +199,19 @@ impl Ingest {
         self.sources.iter().fold(0, |columns, progress| columns | progress.looked.seen.columns)
     }
 
-    /// Takes note of columns that records had which were read before.
-    pub(super) fn note_seen(&mut self, plan: &Plan, columns: u64) {
+    /// What some record has had of what has to be there, as a set of the bits of the plan's needs.
+    pub(super) fn needs_met(&self) -> u64 {
+        self.sources.iter().fold(0, |met, progress| met | progress.looked.seen.met)
+    }
+
+    /// Takes note of the columns that records had which were read before, and of the needs that they met.
+    pub(super) fn note_seen(&mut self, plan: &Plan, (columns, met): (u64, u64)) {
+        let needs = plan.needs();
         for (source, progress) in self.sources.iter_mut().enumerate() {
             let own = plan.columns_of(source).fold(0, |own, (id, _)| own | id.bit());
             progress.looked.seen.columns |= columns & own;
+            let needs = needs.iter().enumerate().filter(|(_, need)| usize::from(need.source) == source);
+            progress.looked.seen.met |= met & needs.fold(0, |own, (i, _)| own | 1 << i);
         }
     }
 
@@ -210,7 +256,8 @@ impl Ingest {
 
     /// What there is to say of the records of all sources now, but for what did not count.
     fn looks(&self, plan: &Plan) -> RecordFindings {
-        let mut looks = RecordFindings { columns: self.columns_seen(), ..RecordFindings::default() };
+        let (columns, met) = (self.columns_seen(), self.needs_met());
+        let mut looks = RecordFindings { columns, met, ..RecordFindings::default() };
         for (source, progress) in self.sources.iter().enumerate() {
             for remark in progress.looked.remarks(plan, source) {
                 if remark.spoils_answers() {
@@ -218,6 +265,10 @@ impl Ingest {
                     looks.losses.push(AnswerLoss { column, is_of_all: true, ..AnswerLoss::of(&remark.notice) });
                 }
                 looks.remarks.push((remark.column, remarks::line(&remark.notice)));
+            }
+            for UnmetNeed { notice, need, is_likely_slip } in progress.looked.unmet(plan, source) {
+                let (message, help) = (remarks::line(&notice), notice.code.help().to_owned());
+                looks.unmet.push(MissingNeed { need, is_likely_slip, message, help });
             }
             let name = &plan.source_at(source).name;
             let far = progress.looked.leaps.said().map(|far| remarks::line(&far.late_notice(name)));

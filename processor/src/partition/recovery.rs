@@ -86,7 +86,8 @@ impl Partition {
         let Loaded { sources, lanes, reach, counts, totals, results } = loaded;
         let dropped = same.map(|found| found.state.dropped.clone()).unwrap_or_default();
         let apart = same.map(|found| found.state.apart.clone()).unwrap_or_default();
-        let columns = same.map_or(0, |found| found.state.columns);
+        // Where it is not known what there was, nothing is said to be missing.
+        let seen = same.map_or((0, 0), |found| (found.state.columns, found.state.met.unwrap_or(u64::MAX)));
         say_apart(&options, &apart);
         // What was to be published still is, whatever the queries are now.
         let told = found.as_ref().map(|found| (found.state.told.clone(), found.state.told_totals.clone()));
@@ -126,7 +127,7 @@ impl Partition {
             plan,
             options,
         };
-        partition.ingest.note_seen(&partition.plan, columns);
+        partition.ingest.note_seen(&partition.plan, seen);
         partition.pipeline.yield_after(LOOK_UP)?;
         if is_new_now || is_settled {
             // Where it begins, and what was given up, is durable before anything that follows from it is shown.

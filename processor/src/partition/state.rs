@@ -76,6 +76,10 @@ pub(super) struct State {
     /// The columns that some record has had, as a set of column bits of the plan.
     #[serde(default, skip_serializing_if = "is_none")]
     pub columns: u64,
+    /// What some record has had of what has to be there, as a set of the bits of the plan's needs. Checkpoints once did not
+    /// say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub met: Option<u64>,
     /// Rows of history whose time was over.
     #[serde(default, skip_serializing_if = "RetentionCounts::is_empty")]
     pub dropped: RetentionCounts,

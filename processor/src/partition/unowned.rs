@@ -164,6 +164,7 @@ pub fn at_rest(
     answer.damage = Damage::with(state.lost);
     answer.dropped = state.dropped;
     answer.looks.columns = state.columns;
+    answer.looks.met = state.met.unwrap_or(u64::MAX);
     for finding in &inspection.damaged {
         if let Some(file) = manifest.files.iter().find(|file| file.name == finding.object) {
             answer.damage.note(&answer.folder, file, &finding.problem);

@@ -5,7 +5,7 @@ use crate::checkpoint::{CheckpointReader, Digest, FileKind, FileSummary, StateLo
 use crate::damage::{Damage, GivenUpFile};
 use crate::log_position::LogPosition;
 use crate::outputs::Published;
-use crate::partition::{AnswerLoss, Counts, PartitionAnswer, RecordFindings};
+use crate::partition::{AnswerLoss, Counts, MissingNeed, PartitionAnswer, RecordFindings};
 use crate::records::{AlertRow, LateEvent, LateReason, SessionSnapshot};
 use crate::results::{DroppedRows, Pending};
 use crate::totals::MetricTotals;
@@ -116,6 +116,8 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> PartitionAnswer {
             columns: 5,
             remarks: vec![(Some(2), "none of 3 records has it".into()), (None, "nulls".into())],
             losses: vec![AnswerLoss { column: Some(4), is_of_all: true, message: "much".into(), help: "help".into() }],
+            met: 6,
+            unmet: vec![MissingNeed { need: 1, is_likely_slip: true, message: "none".into(), help: "help".into() }],
         },
         queued_bytes: 7,
         keeping_bytes: 8,

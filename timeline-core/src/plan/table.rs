@@ -209,6 +209,13 @@ impl LookupTable {
         first..partition(first..self.len(), |row| compare(row) == Ordering::Equal)
     }
 
+    /// Whether some row's key begins with a value; `compare` says how the first part of a key is to it.
+    pub fn has_first(&self, compare: impl Fn(&Value) -> Ordering) -> bool {
+        let width = self.shape.key.len();
+        let first = partition(0..self.len(), |row| compare(&self.keys[row * width]).is_lt());
+        first < self.len() && compare(&self.keys[first * width]).is_eq()
+    }
+
     /// What a column says of a key at an instant, and when that may next be something else: never is [`Time::MAX`].
     pub fn look(&self, column: usize, key: &[Value], at: Time) -> (Option<&Value>, Time) {
         let rows = self.rows_of(key);

@@ -1,7 +1,7 @@
 //! What callers rely on beside the text.
 
 use std::collections::{BTreeMap, BTreeSet};
-use timeline_core::plan::{FieldPath, TimeUnit};
+use timeline_core::plan::{FieldPath, Need, TimeUnit};
 use timeline_core::{SECOND, Type};
 use timeline_dsl::{Defaults, ProgramText, compile, compile_expression, is_expression, render_json};
 
@@ -110,6 +110,51 @@ fn what_most_records_have_is_taken_for_key_and_time() {
     assert_eq!(taken(&[("sessionId", 7), ("id", 9), ("ts", 9), ("a", 9)]), is("sessionId", "ts"));
     assert_eq!(taken(&[("sessionId", 2), ("id", 9), ("time", 9), ("ts", 2), ("a", 9)]), is("id", "time"));
     assert_eq!(taken(&[("ID", 5), ("id", 5), ("ts", 5), ("a", 9)]), is("ID", "ts"));
+}
+
+/// What some record has to have for a plan, and the names of the columns that it is of.
+fn needs(metrics: &str) -> Vec<String> {
+    let text = format!("source s {{ key k  time t in ms  x: string, y: string, n: float, b: bool }}\n{metrics}");
+    let found = compile(&[program("one", &text, &[])]);
+    assert!(found.is_ok(), "{:?}", found.diagnostics);
+    let plan = &found.plans[0];
+    let columns = |set: u64| {
+        let own = plan.columns.iter().enumerate().filter(|(i, _)| set >> i & 1 == 1);
+        own.map(|(_, column)| column.name.as_str()).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
+    };
+    let mut all: Vec<String> = (plan.needs().iter())
+        .map(|need| match &need.what {
+            Need::Text(text) => format!("{} = {text}", columns(need.columns)),
+            Need::Row(table) => format!("{} in {}", columns(need.columns), table.shape().name),
+            Need::Together => columns(need.columns),
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn what_some_record_has_to_have_follows_from_the_plan() {
+    let state = "metric m = duration_where(latest(x) == \"a\" || \"b\" != latest(x) || first(y) == \"a\")";
+    assert_eq!(needs(state), ["x = a", "x = b", "y = a"]);
+    assert_eq!(needs("metric m = count(x in (\"a\", \"b\") && n > 5)"), ["n x", "x = a", "x = b"]);
+    // One text once, and nothing of what is made of others, or is no text.
+    let twice =
+        "metric m = count(x == \"a\")\nmetric o = count_within(x == \"a\", 5s)\nmetric p = count(lower(x) == \"c\")";
+    assert_eq!(needs(twice), ["x = a"]);
+    assert_eq!(needs("metric m = duration_where(latest(n) == 5 && latest(b))"), Vec::<String>::new());
+    // Together is what a condition needs to be true, or a value to be there.
+    assert_eq!(needs("metric m = count(n > 5 || b)"), Vec::<String>::new());
+    assert_eq!(needs("metric m = count(!(n > 5 || b))"), ["b n"]);
+    assert_eq!(needs("metric m = count(!(n > 5 && b))"), Vec::<String>::new());
+    assert_eq!(needs("metric m = count(n > 5 && !exists(x))"), Vec::<String>::new());
+    assert_eq!(needs("metric m = sum(at(b, n * 2.0))"), ["b n"]);
+    assert_eq!(needs("metric m = sum(at(b, coalesce(n, 1.0)))"), Vec::<String>::new());
+    assert_eq!(needs("metric m = count(filter(n, latest(b) && x == \"a\"))"), ["n x", "x = a"]);
+    // What ends sessions counts for every metric.
+    let ends = "source e { key k  time t in ms  end when z == \"end\"  z: string, w: float }\nmetric m = sum(w)";
+    let plan = &compile(&[program("one", ends, &[])]).plans[0];
+    assert_eq!((plan.needs().len(), plan.needs_of(&BTreeSet::new())), (1, 1));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{LogAnswer, sum};
 use crate::checkpoint::{self, SilentStore};
 use crate::log_position;
-use crate::partition::{PartitionAnswer, RecordFindings};
+use crate::partition::{MissingNeed, PartitionAnswer, RecordFindings};
 use crate::rows::{ColumnKind, RowCell, TableBuilder};
 use crate::service::work::Bound;
 use arrow::array::RecordBatch;
@@ -183,7 +183,12 @@ pub(in crate::service) fn queries(bound: &[Bound], answers: &[PartitionAnswer]) 
                 RowCell::Bool(metric.is_some_and(|metric| metric.keep_spans)),
                 RowCell::Int(i64::from(labels.versions.get(name).copied().unwrap_or(1))),
                 RowCell::Bool(labels.held),
-                remarks(&looks, own.iter().fold(0, |columns, id| columns | plan.columns_read(*id)), waits.as_deref()),
+                remarks(
+                    &looks,
+                    own.iter().fold(0, |columns, id| columns | plan.columns_read(*id)),
+                    plan.needs_of(&own),
+                    waits.as_deref(),
+                ),
                 RowCell::Int(own.iter().map(|id| layout.node_bytes(*id) as i64).sum()),
                 seconds.clone(),
                 int(live),
@@ -194,8 +199,23 @@ pub(in crate::service) fn queries(bound: &[Bound], answers: &[PartitionAnswer]) 
     table.finish()
 }
 
+/// What no partition has of what queries need, each once: of partitions that say so the first that takes it for a slip.
+pub(super) fn missing<'a>(looks: &[&'a RecordFindings], needs: u64) -> Vec<&'a MissingNeed> {
+    let met = looks.iter().fold(0, |met, looks| met | looks.met);
+    let mut all: BTreeMap<u64, &MissingNeed> = BTreeMap::new();
+    let open = |missing: &&MissingNeed| missing.need & needs & !met != 0;
+    for missing in looks.iter().flat_map(|looks| &looks.unmet).filter(open) {
+        let known = all.entry(missing.need).or_insert(missing);
+        if missing.is_likely_slip && !known.is_likely_slip {
+            *known = missing;
+        }
+    }
+    all.into_values().collect()
+}
+
 /// What there is to say of the records that a query reads: of one column only where it reads that, and no partition has it.
-fn remarks(looks: &[&RecordFindings], read: u64, waits: Option<&str>) -> RowCell {
+/// `needs` are those of the query.
+fn remarks(looks: &[&RecordFindings], read: u64, needs: u64, waits: Option<&str>) -> RowCell {
     let here = looks.iter().fold(0, |columns, looks| columns | looks.columns);
     let is_of_it = |column: &Option<u64>| column.is_none_or(|column| column & read != 0 && column & here == 0);
     let silent: Vec<String> = checkpoint::silent_stores().iter().map(SilentStore::line).collect();
@@ -204,6 +224,7 @@ fn remarks(looks: &[&RecordFindings], read: u64, waits: Option<&str>) -> RowCell
     for (_, text) in looks.iter().flat_map(|looks| &looks.remarks).filter(|(column, _)| is_of_it(column)) {
         all.entry(text.replace(|c: char| c.is_ascii_digit(), "")).or_insert(text);
     }
+    all.extend(missing(looks, needs).into_iter().map(|missing| (missing.message.clone(), missing.message.as_str())));
     all.extend(waits.map(|waits| (waits.to_owned(), waits)));
     all.extend(silent.iter().map(|line| (line.clone(), line.as_str())));
     if all.is_empty() { RowCell::Null } else { RowCell::Text(all.into_values().collect::<Vec<_>>().join("; ")) }

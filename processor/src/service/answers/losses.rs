@@ -1,9 +1,9 @@
 //! What is said of answers to which part of the log does not count, or that read what no record has.
 
 use super::LogAnswer;
-use super::catalogue::needed;
+use super::catalogue::{missing, needed};
 use crate::engine::{AnswerNote, MetricAt, TableScan};
-use crate::partition::{AnswerLoss, Counts, PartitionAnswer};
+use crate::partition::{AnswerLoss, Counts, MissingNeed, PartitionAnswer, RecordFindings};
 use crate::service::work::Bound;
 use event_feeder::RecordCode;
 use std::collections::BTreeSet;
@@ -45,8 +45,8 @@ fn losses_of(log: &LogAnswer<'_>, is_read: impl Fn(&str) -> bool) -> Vec<AnswerN
     if roots.is_empty() {
         return vec![];
     }
-    let nodes = roots.into_iter().flat_map(|root| needed(plan, root));
-    let read = nodes.fold(0, |columns, id| columns | plan.columns_read(id));
+    let nodes: BTreeSet<NodeId> = roots.into_iter().flat_map(|root| needed(plan, root)).collect();
+    let read = nodes.iter().fold(0, |columns, id| columns | plan.columns_read(*id));
     let here = log.answers().fold(0, |columns, answer| columns | answer.looks.columns);
     let is_so = |loss: &&AnswerLoss| loss.column.is_none_or(|column| column & read != 0 && column & here == 0);
     // Partitions say the same of other numbers of records.
@@ -56,8 +56,12 @@ fn losses_of(log: &LogAnswer<'_>, is_read: impl Fn(&str) -> bool) -> Vec<AnswerN
         .filter(|loss| !loss.is_of_all || said.insert(loss.message.replace(|c: char| c.is_ascii_digit(), "")))
         .map(|AnswerLoss { message, help, .. }| AnswerNote { message: message.clone(), help: help.clone() })
         .collect();
+    let looks: Vec<&RecordFindings> = log.answers().map(|answer| &answer.looks).collect();
+    let missing = missing(&looks, plan.needs_of(&nodes)).into_iter().filter(|missing| missing.is_likely_slip);
+    let missing =
+        missing.map(|MissingNeed { message, help, .. }| AnswerNote { message: message.clone(), help: help.clone() });
     let split = misrouted(&plan.name(), log.answers().map(|answer| &answer.counts));
-    losses.into_iter().chain(split).chain(waiting(log.bound, log.answers())).collect()
+    losses.into_iter().chain(missing).chain(split).chain(waiting(log.bound, log.answers())).collect()
 }
 
 /// Each of them once.

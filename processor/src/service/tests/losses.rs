@@ -98,6 +98,35 @@ metric n = sum(x) | aggregate(sum)";
 }
 
 #[test]
+fn texts_that_no_record_has_are_told_with_answers_until_one_has() {
+    let program = "source s { key k  time t in s  b: string }
+metric m = duration_where(latest(b) == \"onn\") | aggregate(count)
+metric n = duration_where(latest(b) == \"on\") | aggregate(sum)
+metric o = duration_where(latest(b) == \"broken\") | aggregate(sum)";
+    let (dir, log) = (tempfile::tempdir().unwrap(), MemoryPartitions::new(2));
+    let service = start_with(program, dir.path(), &log, Claims::All);
+    let write = |part: usize, t: i64, b: &str| log.write(part, &format!(r#"{{"k":"k{part}","t":{t},"b":"{b}"}}"#));
+    (0..40).for_each(|t| write(t as usize % 2, t, if t % 4 < 2 { "on" } else { "off" }));
+    let said = |service: &Service, table: &str| rows(service, table).1;
+    let of_m = said(&service, "m");
+    let expected = "[TL2156] s: none of 20 records has the text `onn` in `b`, but `off`, `on`; did you mean `on`?";
+    assert_eq!(of_m, [expected]);
+    assert_eq!(said(&service, "totals"), of_m, "once for all partitions");
+    // What is there is not spoken of, and what may yet come is in `remarks` alone.
+    assert_eq!((said(&service, "n"), said(&service, "o")), (vec![], vec![]));
+    assert!(remarks(&service).contains("`onn`"), "{}", remarks(&service));
+    write(1, 40, "onn");
+    assert_eq!((said(&service, "m"), said(&service, "totals")), (vec![], vec![]));
+    assert_eq!(remarks(&service), "");
+    service.stop();
+    // Whoever goes on knows of it, though what is read from then on has it not.
+    let service = start_with(program, dir.path(), &log, Claims::All);
+    (41..80).for_each(|t| write(t as usize % 2, t, "on"));
+    assert_eq!(said(&service, "m"), Vec::<String>::new());
+    service.stop();
+}
+
+#[test]
 fn times_in_another_unit_are_told_with_answers() {
     let program = "source s { key k  time t in ms  b: bool }\nmetric m = duration_where(latest(b))";
     let (dir, log) = (tempfile::tempdir().unwrap(), MemoryPartitions::new(1));
