@@ -13,6 +13,7 @@
 mod carrying;
 mod contradictions;
 mod deployment;
+mod order;
 mod spoken;
 mod stored;
 #[cfg(test)]
@@ -158,7 +159,7 @@ impl DeployedPrograms {
         begins: DeploymentStart,
         cancels: bool,
     ) -> Result<(Self, BTreeMap<String, DeployOutcome>), EngineError> {
-        let new: Vec<DeployedText> = texts.iter().map(|(name, text)| deployed(name, text)).collect();
+        let mut new: Vec<DeployedText> = texts.iter().map(|(name, text)| deployed(name, text)).collect();
         if let (false, Some(unchanged)) = (cancels, self.goes_on(&new)) {
             return Ok((self.clone(), unchanged));
         }
@@ -175,7 +176,21 @@ impl DeployedPrograms {
         };
         // A start names the texts that run already, too.
         let known = if new.iter().all(runs) { programs.len() } else { context };
-        let wanted = meanings(&compiled(&programs, known)?.into_iter().map(Arc::new).collect::<Vec<_>>());
+        let plans = match compiled(&programs, known) {
+            Err(error) if new.len() > 1 => {
+                // Another order may do: what speaks of others stands behind them.
+                let ordered = order::ordered(&programs[..context], &new)?;
+                if ordered == new {
+                    return Err(error);
+                }
+                programs.truncate(context);
+                programs.extend(ordered.iter().cloned());
+                new = ordered;
+                compiled(&programs, known)?
+            }
+            plans => plans?,
+        };
+        let wanted = meanings(&plans.into_iter().map(Arc::new).collect::<Vec<_>>());
 
         let mut all = self.clone();
         let known = self.deployments.iter().map(Deployment::meanings).collect::<Result<Vec<_>, _>>()?;

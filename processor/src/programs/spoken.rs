@@ -22,18 +22,34 @@ impl DeployedPrograms {
     pub(super) fn spoken_of(&self, new: &[DeployedText]) -> Vec<DeployedText> {
         let declares = |program: &&DeployedText| !outline(&program.text).sources.is_empty();
         let newest: Vec<DeployedText> = new.iter().filter(declares).map(deployed_silently).collect();
-        let mut context: Vec<DeployedText> = vec![];
-        for known in self.ranked().into_iter().rev() {
-            let silent = deployed_silently(known);
-            if context.contains(&silent) || new.iter().any(|new| new.text == known.text) {
-                continue;
-            }
-            // Of declarations that contradict each other those count that come last.
-            context.insert(0, silent);
-            if stored(&[&context[..], &newest].concat()).is_err() {
-                context.remove(0);
+        let mut known: Vec<DeployedText> = vec![];
+        for ranked in self.ranked().into_iter().rev() {
+            let silent = deployed_silently(ranked);
+            if !known.contains(&silent) && new.iter().all(|new| new.text != ranked.text) {
+                known.push(silent);
             }
         }
+        known.reverse();
+        let mut is_spoken_of = vec![false; known.len()];
+        let texts = |is_spoken_of: &[bool]| -> Vec<DeployedText> {
+            let spoken_of = known.iter().zip(is_spoken_of).filter(|(_, is)| **is);
+            spoken_of.map(|(text, _)| text.clone()).collect()
+        };
+        // Of declarations that contradict each other those count that come last, so the last are tried first.
+        let mut open: Vec<usize> = (0..known.len()).rev().collect();
+        loop {
+            let tried = open.len();
+            open.retain(|at| {
+                is_spoken_of[*at] = true;
+                is_spoken_of[*at] = stored(&[texts(&is_spoken_of), newest.clone()].concat()).is_ok();
+                // What declares no source may speak of what comes only now.
+                !is_spoken_of[*at] && !declares(&&known[*at])
+            });
+            if open.is_empty() || open.len() == tried {
+                break;
+            }
+        }
+        let mut context = texts(&is_spoken_of);
         self.leave_unspoken(&mut context);
         context
     }

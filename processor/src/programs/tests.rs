@@ -109,6 +109,45 @@ fn a_program_without_a_source_speaks_of_those_before_it() {
     assert_eq!(told["long"], DeployOutcome::Replaced(1, 2));
 }
 
+#[test]
+fn programs_without_a_source_speak_of_each_other_in_whatever_order_they_come() {
+    let text = |name: &'static str| match name {
+        "base.tl" => (name, BASE),
+        "twice.tl" => (name, "metric twice = m * 2\n"),
+        "more.tl" => (name, "metric more = twice * 3\n"),
+        _ => (name, "alert most = more > 30s\n"),
+    };
+    let whole = plans_of(&["base.tl", "twice.tl", "more.tl", "most.tl"].map(|name| deployed(name, text(name).1)));
+    let wanted = meanings(&whole.expect("they are programs"));
+    let is_meant = |programs: &DeployedPrograms| {
+        let newest = programs.deployments.last().expect("it is new");
+        let found = meanings(&newest.plans().expect("they are programs"));
+        found.iter().all(|(name, meaning)| wanted.get(name) == Some(meaning))
+    };
+    // One after the other.
+    let mut programs = base();
+    for name in ["twice.tl", "more.tl", "most.tl"] {
+        programs = deploy(&programs, name, text(name).1, DeploymentStart::Start);
+        assert!(is_meant(&programs), "{name}");
+    }
+    // Together, in whatever order.
+    for order in [["base.tl", "twice.tl", "more.tl", "most.tl"], ["most.tl", "more.tl", "base.tl", "twice.tl"]] {
+        let all = texts(&order.map(text));
+        let (together, outcomes) =
+            DeployedPrograms::default().with(&all, DeploymentStart::Start).expect("they are programs");
+        assert_eq!(outcomes.len(), 4);
+        assert!(is_meant(&together), "{order:?}");
+        assert_eq!(together.with_new(&all).expect("they run").0, together);
+    }
+    let circle = texts(&[("b.tl", "metric b = c * 2"), ("c.tl", "metric c = b + m"), ("more.tl", "metric d = m * 2")]);
+    let refused = base().with(&circle, DeploymentStart::Start).expect_err("they speak of each other").to_string();
+    assert!(refused.starts_with("TL0106: b.tl and c.tl speak of each other"), "{refused}");
+    // What nobody has is said as ever.
+    let unknown = texts(&[("b.tl", "metric b = nobody * 2"), ("c.tl", "metric c = m * 2")]);
+    let refused = base().with(&unknown, DeploymentStart::Start).expect_err("nobody has it");
+    assert!(refused.rendered().is_some_and(|shown| shown.contains("TL0101")), "{refused}");
+}
+
 /// A definition of `m`: the sum of a column times a factor, and where the column is read from.
 fn times(factor: u32, from: &str) -> String {
     format!("source s {{ key k  time t in s  v: int{from} }}\nmetric m = sum(v) * {factor}\n")
