@@ -3,6 +3,7 @@
 mod catalogue;
 mod dropped;
 mod history;
+mod late;
 mod losses;
 mod mixed;
 mod parts;

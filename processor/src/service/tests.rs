@@ -266,6 +266,32 @@ metric m = duration_where(latest(b)) | aggregate(count, sum)";
 }
 
 #[test]
+fn a_late_event_is_there_once_as_what_answers_judges_it() {
+    let program = |clauses: &str| {
+        format!(
+            "source s {{ key k  time t in s  {clauses}  b: bool }}\nmetric m = duration_where(latest(b)) | aggregate(count, sum)"
+        )
+    };
+    let dir = tempfile::tempdir().expect("a folder");
+    let log = MemoryPartitions::new(1);
+    let write = |t: i64| log.write(0, &format!(r#"{{"k":"a","t":{t},"b":true}}"#));
+    let service = start_with(&program("late repair keep 10m"), dir.path(), &log, Claims::All);
+    [0, 10, 9, 20, 10, 30].into_iter().for_each(write);
+    let reason = |repaired| ("behind the watermark".to_owned(), repaired);
+    assert_eq!(late(&service, dir.path()), [reason(true), reason(true)]);
+    // One of the two is in time for what answers from now on, and the other is not repaired.
+    service.deploy(vec![("p.tl".into(), program("lateness 5s"))], false, None).expect("it is deployed");
+    service.settle();
+    assert_eq!(late(&service, dir.path()), [reason(false)]);
+    write(24);
+    assert_eq!(late(&service, dir.path()), [reason(false), reason(false)]);
+    assert!(service.stop().iter().all(|ended| ended.result.is_ok()));
+    let service = start_with(&program("lateness 5s"), dir.path(), &log, Claims::All);
+    assert_eq!(late(&service, dir.path()), [reason(false), reason(false)]);
+    service.stop();
+}
+
+#[test]
 fn late_events_are_repaired_and_duplicates_count_once() {
     let program =
         "source s { key k  time t in s  end after 20s  late repair keep 1m  dedup by id within 10s  b: bool  id: int }

@@ -1,5 +1,6 @@
 //! Tables of committed rows, with those that are not committed yet or never will be while their sessions live.
 
+use super::late::late_events;
 use super::past::{Wanted, in_place};
 use super::{LogAnswer, SealedPart, read_file, text_column, versions};
 use crate::checkpoint::{CheckpointReader, FileRef};
@@ -24,6 +25,12 @@ pub(super) fn history(
     sealed: &[Arc<SealedPart>],
 ) -> Result<TableData, EngineError> {
     let name = scan.table.as_str();
+    let mut read = BTreeSet::new();
+    let mut sources = logs.iter().flat_map(|log| log.plan.sources());
+    let is_read_twice = !sealed.is_empty() || sources.any(|source| !read.insert(&source.name));
+    if is_read_twice && name == "late_events" {
+        return late_events(scan, logs, sealed);
+    }
     let mut live = match name {
         "finals" => {
             let all: Vec<Vec<SessionSnapshot>> = logs.iter().map(LogAnswer::sessions).collect();
@@ -58,10 +65,7 @@ pub(super) fn history(
             files.extend(own.map(|file| (file, &answer.reader, &log.bound.labels)));
         }
     }
-    let mut read = BTreeSet::new();
-    let mut sources = logs.iter().flat_map(|log| log.plan.sources());
-    let is_read_twice = !sealed.is_empty() || sources.any(|source| !read.insert(&source.name));
-    if is_read_twice && matches!(name, "late_events" | "dead_letters") {
+    if is_read_twice && name == "dead_letters" {
         return once(scan, schema, live, files);
     }
     live.iter_mut().for_each(|rows| *rows = widened(rows, &schema));
@@ -92,11 +96,11 @@ fn types_of_finals(logs: &[LogAnswer<'_>], sealed: &[Arc<SealedPart>]) -> Beside
     types
 }
 
-fn is_of(file: &FileRef, table: &str) -> bool {
+pub(super) fn is_of(file: &FileRef, table: &str) -> bool {
     results::table_of(file) == Some(table)
 }
 
-/// A table of what the logs had that could not be used, each row once: every deployment that reads a log finds it there.
+/// The table of what the logs had that could not be read, each row once: every deployment that reads a log finds it there.
 fn once(
     scan: &TableScan,
     schema: SchemaRef,
