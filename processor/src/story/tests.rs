@@ -264,6 +264,42 @@ fn what_set_a_timer_is_named_for_every_operator_that_has_one() {
 }
 
 #[test]
+fn instants_and_lengths_are_told_as_such_also_where_they_are_states() {
+    for (metric, kind, value) in [
+        ("latest(time_of(b))", "instant", Json::from("1970-01-01T00:00:04Z")),
+        ("latest(at(b, duration_where(latest(b))))", "duration", Json::from(3)),
+    ] {
+        let plan = plan(metric);
+        let reads = |op: &Op| matches!(op, Op::InstantOf(_) | Op::DurationOf(_));
+        let (root, reader) = plan.iter().find(|(_, node)| reads(&node.op)).expect("it is read as one");
+        let state = reader.op.inputs()[0];
+        assert_eq!(root, plan.metrics[0].root, "{metric}");
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("log.ndjson");
+        std::fs::write(&file, [1, 4].map(|t| format!("{{\"k\":\"a\",\"t\":{t},\"b\":true}}\n")).concat()).unwrap();
+        let fields = Some(fields_read(&plan, 0));
+        let source = FileSource::open(&[file.display().to_string()], Options { fields, ..Options::default() }).unwrap();
+        let reach = [LogPosition { position: Position::START, ..LogPosition::default() }];
+        let question = StoryQuestion {
+            key: "a",
+            at: Some(6 * SECOND),
+            nodes: vec![(state, "state".into()), (root, "m".into())],
+            horizon: 6 * SECOND,
+            before: vec![None],
+            reach: &reach,
+        };
+        let story = tell(&plan, vec![Box::new(source)], &question).unwrap();
+        let rows = story["sessions"][0]["rows"].as_array().unwrap();
+        assert_eq!(rows.len(), 2, "{story}");
+        for row in rows {
+            let last = row["spans"].as_array().unwrap().last().unwrap();
+            assert_eq!((&row["at"]["value"], &last["value"]), (&value, &value), "{metric}: {row}");
+            assert_eq!(row["kind"], kind, "{metric}: {row}");
+        }
+    }
+}
+
+#[test]
 fn of_many_windows_the_last_are_told_by_their_beginnings() {
     let plan = plan("count(b) every 1s");
     let dir = tempfile::tempdir().unwrap();
