@@ -60,9 +60,9 @@ mod stream;
 mod table;
 pub mod world;
 
-pub use batch::{Batch, DeadLetter, DecodedEvent, RecordTraits, Slice};
+pub use batch::{Batch, DeadLetter, DecodedEvent, LastTime, RecordTraits, Slice};
 pub use code::RecordCode;
-pub use decode::{Decoder, fields_read};
+pub use decode::{Decoder, Preceding, fields_read};
 pub use error::{Error, Notice};
 pub use file::FileSource;
 pub use format::Format;

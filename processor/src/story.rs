@@ -10,7 +10,7 @@ mod tests;
 use crate::lane::{Lane, Recorder, SessionOutput};
 use crate::log_position::{LogPosition, place_text};
 use crate::records::{LateReason, RecordedSpan, SessionSnapshot};
-use crate::replay::{ReplayLogs, replay};
+use crate::replay::{ReplayLogs, ReplayStart, replay};
 use causes::{Causes, Recorded};
 use event_feeder::file::{FileTable, Options};
 use event_feeder::{Error, FileSource, Position, Source, fields_read, key_hash};
@@ -43,8 +43,8 @@ pub(crate) struct StoryQuestion<'a> {
     pub nodes: Vec<(NodeId, String)>,
     /// The instant for which is true what was read.
     pub horizon: Time,
-    /// Of each source the largest event time of what is not read again, since it is not kept.
-    pub before: Vec<Option<Time>>,
+    /// Of each source what is known where its log is read from.
+    pub before: Vec<ReplayStart>,
     /// How far the log of each source was read.
     pub reach: &'a [LogPosition],
 }

@@ -4,6 +4,7 @@
 use super::{StoryQuestion, tell};
 use crate::log_position::LogPosition;
 use crate::operators::{Operators, table_address};
+use crate::replay::ReplayStart;
 use event_feeder::file::Options;
 use event_feeder::{FileSource, Position, fields_read};
 use serde_json::Value as Json;
@@ -242,7 +243,7 @@ fn cause(metric: &str, events: &str, at: i64) -> Json {
         at: Some(at * SECOND),
         nodes: vec![(node, "m".into())],
         horizon: at * SECOND,
-        before: vec![None],
+        before: vec![ReplayStart::default()],
         reach: &reach,
     };
     let story = tell(&plan, vec![Box::new(source)], &question).unwrap();
@@ -285,7 +286,7 @@ fn instants_and_lengths_are_told_as_such_also_where_they_are_states() {
             at: Some(6 * SECOND),
             nodes: vec![(state, "state".into()), (root, "m".into())],
             horizon: 6 * SECOND,
-            before: vec![None],
+            before: vec![ReplayStart::default()],
             reach: &reach,
         };
         let story = tell(&plan, vec![Box::new(source)], &question).unwrap();
@@ -316,7 +317,7 @@ fn of_many_windows_the_last_are_told_by_their_beginnings() {
             at: at.map(|at| at * SECOND),
             nodes: vec![(plan.metrics[0].root, "m".into()), (clock, "every 1s".into())],
             horizon: 29 * SECOND,
-            before: vec![None],
+            before: vec![ReplayStart::default()],
             reach: &reach,
         };
         let story = tell(&plan, vec![Box::new(source)], &question).unwrap();
