@@ -110,6 +110,7 @@ fn measure(what: &str, decoder: &Decoder, text: &str) {
                 end,
                 origin: "bench".into(),
                 marks: vec![],
+                preceding: None,
             });
             spent += begun.elapsed();
             events += batch.events.len();

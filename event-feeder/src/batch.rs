@@ -45,6 +45,20 @@ pub struct Batch {
     pub marks: Vec<Mark>,
     /// What its records have, and what is odd about them.
     pub seen: RecordTraits,
+    /// What precedes the record behind it, where times depend on that.
+    pub last: LastTime,
+}
+
+/// The time of the last record of a log so far. Records without a time that can be used do not count; one that is no event
+/// for another reason, such as its key, does.
+///
+/// Known only of sources whose times depend on it: local times of a zone whose clocks are changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastTime {
+    /// It; `None` where there was none yet.
+    pub time: Option<Time>,
+    /// Whether it is the same whatever preceded the block: some record in it has a time that comes once.
+    pub is_certain: bool,
 }
 
 /// So many files are kept that lack columns.
@@ -61,7 +75,8 @@ pub struct RecordTraits {
     pub hollow: u64,
     /// Times with digits beyond the nanosecond, which were cut off.
     pub cut: u64,
-    /// Local times that a change of the clocks makes twice; they were taken for the earlier.
+    /// Local times that a change of the clocks makes twice; each was taken for the first of both that is not before the
+    /// record ahead of it, else for the earlier.
     pub twice: u64,
     /// How far an event is behind the largest time before it, at most; of several batches only of those within each.
     pub behind: Time,

@@ -149,7 +149,8 @@ codes! {
     InList = "TL2142", "select an element: `from \"items[0].price\"`, or by a member, `from \"params[key=page].value\"`";
     /// Most events carry nulls in most columns, and each null ends a state.
     MostlyNulls = "TL2143", "if the producer writes null for what it does not set, say `null is missing` in the source";
-    /// A local time that a change of the clocks makes twice; it is taken for the earlier one.
+    /// A local time that a change of the clocks makes twice; it is taken for the first that is not before the
+    /// record ahead of it, else for the earlier.
     Twice = "TL2144", "write times with their offset, or in UTC";
     /// A time has digits beyond the nanosecond; they are cut off.
     CutOff = "TL2145", "nothing, unless the order of events within a nanosecond matters: then use `order by`";

@@ -5,7 +5,8 @@
 //! one place for all formats (`assemble` and `value`).
 //!
 //! **Invariant:** what a record becomes depends on its bytes alone, never on the records around it or on how the log was
-//! cut into blocks; only [`crate::DecodedEvent::late_in_batch`] and offsets speak of the batch.
+//! cut into blocks; only [`crate::DecodedEvent::late_in_batch`] and offsets speak of the batch. A local time that comes twice
+//! also depends on the time of the record before it (`form`), which each block says of its first one.
 
 mod assemble;
 mod cell;
@@ -18,6 +19,7 @@ mod lines;
 mod names;
 mod needs;
 mod number;
+mod preceding;
 mod rows;
 mod shape;
 mod time;
@@ -25,10 +27,11 @@ mod value;
 mod walk;
 
 pub use fields::fields_read;
+pub use preceding::Preceding;
 
 use crate::sniff::{self, Sniffed};
 use crate::table::TableFile;
-use crate::{Batch, Block, DeadLetter, Payload, RecordCode};
+use crate::{Batch, Block, DeadLetter, LastTime, Payload, RecordCode};
 use assemble::{Assembler, Comma, Judged, RecordOrigin};
 use cell::{Arena, CapturedCell};
 use fields::{ColumnUse, Fields, MemberTree};
@@ -149,7 +152,9 @@ impl Decoder {
         let origin = Arc::clone(&block.origin);
         let batch = Batch { origin, start: block.start, end: block.end, marks: block.marks, ..batch };
         let (judged, comma) = (Judged::default(), Comma::No);
-        let mut out = Assembler { fields: &fields, batch, origin: block.origin, mark: 0, judged, comma };
+        let last = LastTime { time: block.preceding, is_certain: false };
+        let origin = block.origin;
+        let mut out = Assembler { fields: &fields, batch, origin, mark: 0, judged, comma, last, is_twice: false };
         match block.payload {
             Payload::Lines(bytes) => {
                 let mut arena = Arena::new(&bytes);

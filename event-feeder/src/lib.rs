@@ -59,9 +59,9 @@ mod stream;
 mod table;
 pub mod world;
 
-pub use batch::{Batch, DeadLetter, DecimalSigns, DecodedEvent, RecordTraits, Slice, ValueSample};
+pub use batch::{Batch, DeadLetter, DecimalSigns, DecodedEvent, LastTime, RecordTraits, Slice, ValueSample};
 pub use code::RecordCode;
-pub use decode::{Decoder, fields_read};
+pub use decode::{Decoder, Preceding, fields_read};
 pub use error::{Error, Notice};
 pub use file::FileSource;
 pub use format::Format;

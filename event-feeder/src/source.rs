@@ -17,6 +17,7 @@ use crate::csv::CsvScanner;
 use crate::file::FileTable;
 use crate::{Error, Gap, Notice, Position, RecordCode, key_hash};
 use arrow::record_batch::RecordBatch;
+use memchr::memchr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -90,7 +91,7 @@ pub enum Next {
 }
 
 /// Whole records of one file, in log order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Block {
     /// The records.
     pub payload: Payload,
@@ -103,6 +104,9 @@ pub struct Block {
     /// Where the messages stand that lines were put together from, in ascending order, the first at 0; empty where the
     /// records follow one another from `start` on.
     pub marks: Vec<Mark>,
+    /// The time of the record before it in its file or partition, for sources whose times depend on that
+    /// ([`crate::Preceding`]); a source says it only where it knows it without what it handed out before.
+    pub preceding: Option<Time>,
 }
 
 impl Block {
@@ -124,9 +128,44 @@ impl Block {
         };
         let mut marks = self.marks.split_off(messages);
         marks.iter_mut().for_each(|mark| mark.at -= at as u32);
-        let rest = Block { payload, start: position, end: self.end, origin: Arc::clone(&self.origin), marks };
+        let origin = Arc::clone(&self.origin);
+        // What precedes the rest is in these records.
+        let rest = Block { payload, start: position, end: self.end, origin, marks, preceding: None };
         self.end = position;
         (self, Some(rest))
+    }
+
+    /// The last records of the block, about so many bytes of them or as many rows as `rows` says; `None` where there are no
+    /// more, or none can be told from the others.
+    pub(crate) fn tail(&self, bytes: usize, rows: usize) -> Option<Block> {
+        let (payload, at) = match &self.payload {
+            Payload::Lines(lines) => {
+                let from = lines.len().checked_sub(bytes)?;
+                let at = from + memchr(b'\n', &lines[from..])? + 1;
+                (Payload::Lines(lines[at..].to_vec()), at)
+            }
+            // Where a record begins is known from the beginning of the block only: a line may be part of a cell.
+            Payload::Csv { header, delimiter, bytes: all } => {
+                let from = all.len().checked_sub(bytes)?;
+                let (mut scan, mut at) = (CsvScanner::new(Some(*delimiter)), 0);
+                while at < from {
+                    at = scan.next_end(all, at)?;
+                }
+                let (header, bytes) = (Arc::clone(header), all[at..].to_vec());
+                (Payload::Csv { header, delimiter: *delimiter, bytes }, at)
+            }
+            Payload::Rows(all) => {
+                let at = all.num_rows().checked_sub(rows)?;
+                (Payload::Rows(all.slice(at, rows)), at)
+            }
+            Payload::TooLong(_) => return None,
+        };
+        // The message in which they begin, and those behind it.
+        let first = self.marks.partition_point(|mark| mark.at as usize <= at).saturating_sub(1);
+        let mut marks = self.marks[first..].to_vec();
+        marks.iter_mut().for_each(|mark| mark.at = mark.at.saturating_sub(at as u32));
+        let (start, origin) = (self.start.plus(at as u64), Arc::clone(&self.origin));
+        Some(Block { payload, start, end: self.end, origin, marks, preceding: None })
     }
 
     /// Where a block is cut that has more than so many bytes: at which byte or row, which place of the log that is, and how
@@ -247,7 +286,7 @@ impl Target {
 }
 
 /// Raw records.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Payload {
     /// Lines of JSON; the last one may lack its newline.
     Lines(Vec<u8>),
@@ -300,6 +339,7 @@ mod tests {
                 end: Position::at(0, 7 + text.len() as u64),
                 origin: "f".into(),
                 marks: vec![],
+                preceding: None,
             };
             let (first, rest) = block(whole).cut(bytes);
             let Some(rest) = rest else {
@@ -322,7 +362,8 @@ mod tests {
             let header: Arc<[String]> = vec!["k".to_owned(), "v".to_owned()].into();
             let payload = Payload::Csv { header, delimiter: b',', bytes: whole.into() };
             let end = Position::at(0, 5 + whole.len() as u64);
-            let block = Block { payload, start: Position::at(0, 5), end, origin: "f".into(), marks: vec![] };
+            let (start, origin) = (Position::at(0, 5), "f".into());
+            let block = Block { payload, start, end, origin, marks: vec![], preceding: None };
             let (first, rest) = block.cut(bytes);
             let text = |block: &Block| match &block.payload {
                 Payload::Csv { bytes, .. } => String::from_utf8(bytes.clone()).unwrap(),
@@ -344,7 +385,7 @@ mod tests {
         let rows = RecordBatch::try_from_iter([("k", Arc::new(column) as _)]).unwrap();
         let payload = Payload::Rows(rows.clone());
         let (start, end) = (Position::at(1, 40), Position::at(1, 140));
-        let mut rest = Some(Block { payload, start, end, origin: "f".into(), marks: vec![] });
+        let mut rest = Some(Block { payload, start, end, origin: "f".into(), marks: vec![], preceding: None });
         let (mut at, mut pieces, mut all) = (start, 0, vec![]);
         while let Some(block) = rest {
             let (piece, more) = block.cut(1050);
@@ -368,6 +409,7 @@ mod tests {
             end: Position::at(0, 9),
             origin: "t".into(),
             marks: vec![mark(0, 5), mark(6, 7), mark(9, 8)],
+            preceding: None,
         };
         let (first, rest) = block.cut(1);
         let rest = rest.unwrap();
@@ -401,6 +443,7 @@ mod tests {
                 end: Position::at(4, 1),
                 origin: "t".into(),
                 marks: marks.clone(),
+                preceding: None,
             };
             let (first, rest) = block.cut(bytes);
             let end = match bytes {

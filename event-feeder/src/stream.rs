@@ -166,7 +166,8 @@ impl<R: Read + Send> Source for StreamSource<R> {
         let Some((payload, length)) = next else { return Ok(Next::End) };
         let start = self.at;
         self.at = start.plus(length);
-        Ok(Next::Block(Block { payload, start, end: self.at, origin: self.name.clone(), marks: vec![] }))
+        let (end, origin) = (self.at, self.name.clone());
+        Ok(Next::Block(Block { payload, start, end, origin, marks: vec![], preceding: None }))
     }
 
     fn caught_up_target(&mut self) -> Result<Target, Error> {

@@ -192,7 +192,7 @@ struct TableReader<'a> {
 impl TableReader<'_> {
     fn all(&mut self) -> Result<(), TableFault> {
         let mut decoder = Decoder::of_table(self.wanted);
-        let (mut texts, mut known) = (0, BTreeSet::new());
+        let (mut texts, mut known, mut preceding) = (0, BTreeSet::new(), None);
         if self.format == Format::Parquet {
             let wanted = self.wanted;
             let paths: Vec<FieldPath> = wanted
@@ -211,9 +211,10 @@ impl TableReader<'_> {
                 })?;
                 let end = start.plus(rows.num_rows() as u64);
                 let payload = Payload::Rows(rows);
-                let block = Block { payload, start, end, origin: self.name.into(), marks: vec![] };
+                let block = Block { payload, start, end, origin: self.name.into(), marks: vec![], preceding };
                 start = end;
                 let batch = decoder.decode(block);
+                preceding = batch.last.time;
                 self.take(&batch, &mut texts, &mut known)?;
             }
             return Ok(());
@@ -222,7 +223,8 @@ impl TableReader<'_> {
         let mut stream = stream.map_err(|error| unreadable(&error))?;
         stream.written(self.wanted.csv);
         while let Next::Block(block) = stream.next().map_err(|error| unreadable(&error))? {
-            let batch = decoder.decode(block);
+            let batch = decoder.decode(Block { preceding, ..block });
+            preceding = batch.last.time;
             self.take(&batch, &mut texts, &mut known)?;
             stream.recycle(decoder.recycle(batch));
         }

@@ -5,8 +5,9 @@
 //!
 //! **Invariant:** in which order the blocks of two sources come decides nothing. An event is late by the log of its own
 //! source alone, and everything else happens in the order of event time.
+//! **Invariant:** every block that is handed out says what precedes it, where times depend on that, however the log was cut.
 
-use event_feeder::{Block, Error, Gap, Next, Notice, Position, Source, UnendedRecord};
+use event_feeder::{Block, Error, Gap, Next, Notice, Position, Preceding, Source, UnendedRecord};
 use timeline_core::Time;
 use timeline_core::plan::Plan;
 
@@ -48,6 +49,8 @@ struct SourceCursor {
     quiet: SourceActivity,
     /// What was read and is to be handed out next.
     rest: Option<Block>,
+    /// The record before what is handed out next.
+    preceding: Preceding,
 }
 
 impl SourceCursor {
@@ -75,16 +78,17 @@ impl Feed {
     /// If there is not one for each source.
     pub fn new(plan: &Plan, sources: Vec<Box<dyn Source>>, live: bool) -> Self {
         assert_eq!(sources.len(), plan.sources().count(), "every source has a log");
-        let reading = |(source, declared): (Box<dyn Source>, &timeline_core::plan::SourceDefinition)| SourceCursor {
+        let reading = |(number, source): (usize, Box<dyn Source>)| SourceCursor {
             source,
-            lateness: declared.lateness,
+            lateness: plan.source_at(number).lateness,
             max_time: None,
             idle: Time::MIN,
             quiet: SourceActivity::No,
             rest: None,
+            preceding: Preceding::of(plan, number),
         };
         Feed {
-            readings: sources.into_iter().zip(plan.sources()).map(reading).collect(),
+            readings: sources.into_iter().enumerate().map(reading).collect(),
             live,
             paused: false,
             piece: usize::MAX,
@@ -108,8 +112,9 @@ impl Feed {
                 Next::Block(block) => {
                     reading.quiet = SourceActivity::No;
                     let block = if alone { block } else { numbered(block, i as u8) };
-                    let (block, rest) = if self.piece < usize::MAX { block.cut(self.piece) } else { (block, None) };
+                    let (mut block, rest) = if self.piece < usize::MAX { block.cut(self.piece) } else { (block, None) };
                     reading.rest = rest;
+                    reading.preceding.tell(&mut block);
                     return Ok(FeedItem::Block(block));
                 }
                 Next::Gap(gap) => {
@@ -144,7 +149,8 @@ impl Feed {
     pub fn take_unended(&mut self) -> Result<Option<Block>, Error> {
         let alone = self.readings.len() == 1;
         for (i, reading) in self.readings.iter_mut().enumerate() {
-            if let Some(block) = reading.source.take_unended()? {
+            if let Some(mut block) = reading.source.take_unended()? {
+                reading.preceding.tell(&mut block);
                 return Ok(Some(if alone { block } else { numbered(block, i as u8) }));
             }
         }
@@ -169,6 +175,16 @@ impl Feed {
     /// How many sources there are.
     pub fn count(&self) -> usize {
         self.readings.len()
+    }
+
+    /// Goes on in the log of a source behind a place; `last` is the time of the record before it ([`Feed::preceding`]).
+    pub fn go_on(&mut self, source: usize, after: Position, last: Option<Time>) {
+        self.readings[source].preceding.go_on(after, last);
+    }
+
+    /// The time of the last record of a source that was handed out, where the times of its records depend on that.
+    pub fn preceding(&self, source: usize) -> Option<Time> {
+        self.readings[source].preceding.last()
     }
 
     /// Notes how far the log of a source has come, which decides who is read next.

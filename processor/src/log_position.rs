@@ -27,6 +27,10 @@ pub struct LogPosition {
     /// Records before the position that the log lost before they were read, which was accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Gap>,
+    /// The time of the record before the position, where the times of records depend on that
+    /// ([`event_feeder::Preceding`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preceding: Option<Time>,
 }
 
 impl LogPosition {

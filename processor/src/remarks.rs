@@ -116,7 +116,8 @@ pub fn of(plan: &Plan, number: usize, seen: &RecordTraits, records: u64, events:
     }
     if seen.twice > 0 {
         let detail = format!(
-            "{} local times stand for two instants, for the clocks were put back; the earlier was taken",
+            "{} local times stand for two instants, for the clocks were put back; each is the first of both that is not before \
+             the record ahead of it, else the earlier",
             seen.twice
         );
         say(None, (RecordCode::Twice, detail));

@@ -6,17 +6,28 @@ use crate::feed::{Feed, FeedItem};
 use crate::lane::{Lane, Watcher};
 use crate::log_position::LogPosition;
 use crate::watermark::{PartitionProgress, Watermarks};
-use event_feeder::{Batch, Decoder, Error, Source};
+use event_feeder::{Batch, Decoder, Error, Position, Source};
 use timeline_core::Time;
 
 /// Logs as they are to be read once more, one for each source of a plan.
 pub(crate) struct ReplayLogs<'a> {
     /// They end at the places of `reach`.
     pub sources: Vec<Box<dyn Source>>,
-    /// Of each the largest event time of what is not read again, since it is not kept.
-    pub before: &'a [Option<Time>],
+    /// Of each what is known where it is read from.
+    pub before: &'a [ReplayStart],
     /// How far each was read.
     pub reach: &'a [LogPosition],
+}
+
+/// What is known of a log where it is read once more from.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ReplayStart {
+    /// The place; where it is read from its start, or from the first event that is kept, that start.
+    pub place: Position,
+    /// The largest event time of what is not read again, since it is not kept.
+    pub max_time: Option<Time>,
+    /// The time of the record before the place, where the times of records depend on that. Kept events say it themselves.
+    pub preceding: Option<Time>,
 }
 
 /// Reads logs again through a lane. `each` gives it what it is to have of a batch, and says whether to go on; its last
@@ -31,9 +42,11 @@ pub(crate) fn replay<W: Watcher>(
     let mut decoders: Vec<Decoder> = (0..logs.sources.len()).map(|source| Decoder::of(&plan, source)).collect();
     let mut feed = Feed::new(&plan, logs.sources, false);
     let mut progress = PartitionProgress::nothing(&plan, until);
-    for ((reached, before), reach) in progress.sources.iter_mut().zip(logs.before).zip(logs.reach) {
-        reached.max_time = *before;
+    let all = progress.sources.iter_mut().zip(logs.before).zip(logs.reach);
+    for (source, ((reached, before), reach)) in all.enumerate() {
+        reached.max_time = before.max_time;
         reached.unseen = reach.unseen;
+        feed.go_on(source, before.place, before.preceding);
     }
     lane.set_unseen(progress.unseen(&plan));
     loop {

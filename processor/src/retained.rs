@@ -45,6 +45,9 @@ struct SegmentMetadata {
     max_time: Option<Time>,
     /// Whether nothing of the log lies before it.
     first: bool,
+    /// The time of the record before it, where the times of records depend on that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    preceding: Option<Time>,
 }
 
 /// Why kept events cannot be read or written.
@@ -139,6 +142,7 @@ impl RetainedLog {
                 before: fresh.before,
                 max_time: fresh.max_time,
                 first: fresh.from == Position::START,
+                preceding: fresh.preceding,
             };
             let mut segment = Segment::new(fresh.bytes)?;
             for batch in batches(fresh.blocks) {
@@ -255,6 +259,8 @@ pub struct RetainedTail {
     pub before: Option<Time>,
     /// The largest event time of the log by its end.
     pub max_time: Option<Time>,
+    /// The time of the record before it, where the times of records depend on that.
+    preceding: Option<Time>,
     /// The messages: lines and where they stand.
     blocks: Vec<(Vec<u8>, Vec<Mark>)>,
     bytes: usize,
@@ -263,7 +269,8 @@ pub struct RetainedTail {
 impl RetainedTail {
     /// Nothing yet, behind a position.
     pub fn after(position: Position, max_time: Option<Time>) -> Self {
-        RetainedTail { from: position, to: position, before: max_time, max_time, blocks: vec![], bytes: 0 }
+        let (from, to, before) = (position, position, max_time);
+        RetainedTail { from, to, before, max_time, preceding: None, blocks: vec![], bytes: 0 }
     }
 
     /// It, with the largest event time of the log by its end.
@@ -293,6 +300,9 @@ impl RetainedTail {
             let whole = || vec![Mark { at: 0, position: block.start, received: None, key: None }];
             let marks = if block.marks.is_empty() { whole() } else { block.marks.clone() };
             self.bytes += bytes.len() + marks.len() * size_of::<Mark>();
+            if self.blocks.is_empty() {
+                self.preceding = block.preceding;
+            }
             self.blocks.push((bytes.clone(), marks));
         }
     }

@@ -10,7 +10,7 @@ mod tests;
 use crate::lane::{Lane, Recorder, SessionOutput};
 use crate::log_position::{LogPosition, place_text};
 use crate::records::{LateReason, RecordedSpan, SessionSnapshot};
-use crate::replay::{ReplayLogs, replay};
+use crate::replay::{ReplayLogs, ReplayStart, replay};
 use causes::{Causes, Recorded};
 use event_feeder::file::{FileTable, Options};
 use event_feeder::{Error, FileSource, Position, Source, fields_read, key_hash};
@@ -43,8 +43,8 @@ pub(crate) struct StoryQuestion<'a> {
     pub nodes: Vec<(NodeId, String)>,
     /// The instant for which is true what was read.
     pub horizon: Time,
-    /// Of each source the largest event time of what is not read again, since it is not kept.
-    pub before: Vec<Option<Time>>,
+    /// Of each source what is known where its log is read from.
+    pub before: Vec<ReplayStart>,
     /// How far the log of each source was read.
     pub reach: &'a [LogPosition],
 }
@@ -154,17 +154,17 @@ fn session(
             let names: Vec<String> =
                 part[0].dimensions.iter().map(|d| d.as_ref().map_or("absent".into(), ToString::to_string)).collect();
             let label = if names.is_empty() { label.clone() } else { format!("{label} [{}]", names.join(", ")) };
-            let kind = node.kind;
+            let kind = told_as(plan, *id);
             let shown: Vec<Json> = part
                 .iter()
                 .map(|span| {
-                    let (value, slope) = value_text(&as_shown(&node.op, &span.reading), kind, 0);
+                    let (value, slope) = value_text(&as_shown(&node.op, kind, &span.reading), kind, 0);
                     json!({"start_ns": span.start, "end_ns": span.end, "value": value, "slope": slope})
                 })
                 .collect();
             let at = question.at.filter(|at| *at >= start).and_then(|at| {
                 let span = part.iter().rev().find(|span| span.start <= at)?;
-                let reading = as_shown(&node.op, &span.reading);
+                let reading = as_shown(&node.op, kind, &span.reading);
                 let (value, _) = value_text(&reading, kind, end.unwrap_or(at).min(at) - span.start);
                 Some(json!({"value": value, "since_ns": span.start, "cause": causes.of(*id, span.start)}))
             });
@@ -209,9 +209,20 @@ fn keep_last_windows(own: &mut Vec<&RecordedSpan>, clock: usize, at: Time) -> us
     left_out
 }
 
-/// A reading as rows have it: a window of the clock by the instant at which it begins.
-fn as_shown(op: &Op, reading: &TimelineValue) -> TimelineValue {
+/// What a node is told as: whole nanoseconds that are read as an instant or a duration are one in their own row, too.
+fn told_as(plan: &Plan, id: NodeId) -> TimelineKind {
+    let reads = |op: &Op| matches!(op, Op::InstantOf(of) | Op::DurationOf(of) if *of == id);
+    let reader = plan.iter().find(|(_, node)| reads(&node.op));
+    reader.map_or(plan.node(id).kind, |(_, reader)| reader.kind)
+}
+
+/// A reading as rows have it: a window of the clock by the instant at which it begins, and nanoseconds that are told as a
+/// number as one.
+fn as_shown(op: &Op, kind: TimelineKind, reading: &TimelineValue) -> TimelineValue {
     match reading {
+        TimelineValue::State(Value::Int(ns)) if matches!(kind, TimelineKind::Number(_)) => {
+            TimelineValue::Number(Linear::exact(i128::from(*ns)))
+        }
         TimelineValue::State(value) => TimelineValue::State(op.as_dimension(value.clone())),
         TimelineValue::Absent | TimelineValue::Number(_) | TimelineValue::Ratio { .. } => reading.clone(),
     }

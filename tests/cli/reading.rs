@@ -232,6 +232,33 @@ fn times_as_databases_and_offices_write_them() {
 }
 
 #[test]
+fn an_hour_that_comes_twice_is_read_twice_in_its_order() {
+    let program = "source s { key k  time t as \"%Y-%m-%d %H:%M\" in \"Europe/Berlin\"  n: int }\n\
+                   metric came = latest(time_of(n > 0))\n";
+    let twice = [
+        ("01:59", "2024-10-26T23:59"),
+        ("02:30", "2024-10-27T00:30"),
+        ("02:45", "2024-10-27T00:45"),
+        ("02:10", "2024-10-27T01:10"),
+        ("02:40", "2024-10-27T01:40"),
+        ("03:00", "2024-10-27T02:00"),
+    ];
+    let mut csv = String::from("k,t,n\n");
+    for (i, (local, _)) in twice.iter().enumerate() {
+        csv += &format!("r{i},2024-10-27 {local},1\n");
+    }
+    let wanted = twice.iter().enumerate().map(|(i, (_, utc))| format!("r{i} came \"{utc}:00.000000000Z\""));
+    let run = eval(program, "e.csv", &csv);
+    assert_eq!(values(&run), wanted.collect::<Vec<_>>().join("\n"));
+    says(&run, &["TL2144", "4 local times stand for two instants", "the first of both that is not before the record"]);
+    let sandbox = Sandbox::new();
+    sandbox.file("p.tl", program);
+    sandbox.file("e.csv", &csv);
+    let late = sandbox.run(&["eval", "p.tl", "e.csv", "--show", "late_events", "--format", "jsonl"]);
+    assert_eq!((late.code, late.stdout.as_str()), (0, ""), "{}", late.stderr);
+}
+
+#[test]
 fn parameters_in_a_list() {
     let program = "source s { key u  time t in s
   spent: int from \"params[key=spent].value.int\"

@@ -56,6 +56,33 @@ fn cost_follows_the_rows_in_force() {
 }
 
 #[test]
+fn rows_of_an_hour_that_comes_twice_follow_one_another() {
+    let sandbox = Sandbox::new();
+    sandbox.file(
+        "p.tl",
+        r#"
+source s { key k  time t in rfc3339  zone: string }
+table tariff from "tariff.csv" { key zone  from since as "%Y-%m-%d %H:%M" in "Europe/Berlin" until till  price: int }
+metric price = latest(at(zone, tariff[zone].price))
+"#,
+    );
+    let rows = "zone,since,till,price\n\
+                n,2024-10-27 01:30,2024-10-27 02:30,1\n\
+                n,2024-10-27 02:30,2024-10-27 02:00,2\n\
+                n,2024-10-27 02:00,2024-10-27 02:30,3\n\
+                n,2024-10-27 02:30,2024-10-27 03:00,4\n";
+    sandbox.file("tariff.csv", rows);
+    let instants = ["00:29:59", "00:30:00", "00:59:59", "01:00:00", "01:29:59", "01:30:00", "01:59:59", "02:00:00"];
+    let event = |(i, time): (usize, &&str)| format!("{{\"k\":\"r{i}\",\"t\":\"2024-10-27T{time}Z\",\"zone\":\"n\"}}\n");
+    sandbox.file("e.ndjson", instants.iter().enumerate().map(event).collect::<String>());
+    let run = sandbox.run(&["eval", "p.tl", "e.ndjson", "--format", "jsonl"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let of = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("a row")["value"].as_i64();
+    let prices: Vec<i64> = run.stdout.lines().filter_map(of).collect();
+    assert_eq!(prices, [1, 2, 2, 3, 3, 4, 4], "{}", run.stdout);
+}
+
+#[test]
 fn every_format_says_the_same() {
     let sandbox = sandbox();
     let wanted = costs(&sandbox.run(&EVAL));

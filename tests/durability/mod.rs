@@ -5,6 +5,7 @@
 mod deploying;
 pub(crate) mod joined;
 mod tables;
+mod twice;
 mod windows;
 
 use crate::served::{Server, TIMELINE};

@@ -9,7 +9,7 @@ use super::fields::{Fields, ValidityFields};
 use super::number::short_integer;
 use super::time::{Bad, Odd};
 use super::value;
-use crate::{Batch, DeadLetter, DecodedEvent, Mark, MessageKey, RecordCode, Slice, key_hash};
+use crate::{Batch, DeadLetter, DecodedEvent, LastTime, Mark, MessageKey, RecordCode, Slice, key_hash};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
@@ -39,6 +39,10 @@ pub(crate) struct Assembler<'a> {
     pub(crate) judged: Judged,
     /// Whether a comma stands before the fractions of numbers.
     pub(crate) comma: Comma,
+    /// What precedes the next record, where times depend on that.
+    pub(crate) last: LastTime,
+    /// Whether the time that was read last comes twice.
+    pub(crate) is_twice: bool,
 }
 
 /// Whether a message has the key of its first event.
@@ -82,20 +86,24 @@ impl Assembler<'_> {
         }
         let key = match self.key(arena, cells) {
             Ok(key) => key,
-            Err((field, bad)) => return self.dead(place, Some(&self.fields.names[field].clone()), bad),
+            Err((field, bad)) => {
+                self.pass_over(arena, cells, place);
+                return self.dead(place, Some(&self.fields.names[field].clone()), bad);
+            }
         };
         let cell = cells[self.fields.time];
         let whole = if cell.is(CapturedKind::Number) { value::whole_time(arena.text(cell), self.fields) } else { None };
-        let time = match whole.map_or_else(|| self.time(cell, arena), Ok) {
+        let time = match whole.map_or_else(|| self.time(cell, arena, self.last.time), Ok) {
             Ok(time) => time,
             Err(bad) => return self.dead(place, Some(&self.fields.names[self.fields.time].clone()), bad),
         };
         let message = self.message(place.ordinal);
-        if let (Some(future), Some(received)) = (self.fields.future, message.and_then(|mark| mark.received))
-            && time > received.saturating_add(future)
-        {
+        if self.is_future(time, message) {
             let name = self.fields.names[self.fields.time].clone();
             return self.dead(place, Some(&name), (RecordCode::Future, FUTURE.into()));
+        }
+        if self.fields.follows {
+            self.follow(time);
         }
         let max = self.batch.max_time.unwrap_or(time);
         let late_in_batch = time < max.saturating_sub(self.fields.lateness);
@@ -136,18 +144,25 @@ impl Assembler<'_> {
     #[inline(never)]
     fn row(&mut self, bounds: ValidityFields, arena: &Arena<'_>, cells: &[CapturedCell], place: RecordOrigin<'_>) {
         let mut ends = [Time::MIN, Time::MAX];
+        // A row begins not before the one ahead of it in the file does, and does not end before it begins.
+        let mut preceding = self.last.time;
         for (end, field) in ends.iter_mut().zip([bounds.from, bounds.until]) {
+            let before = preceding.take();
             let Some(field) = field else { continue };
             let cell = cells[field];
             if matches!(cell.kind(), CapturedKind::Missing | CapturedKind::Empty | CapturedKind::Null) {
                 continue;
             }
-            *end = match self.time(cell, arena) {
+            *end = match self.time(cell, arena, before) {
                 Ok(time) => time,
                 Err(bad) => return self.dead(place, Some(&self.fields.names[field].clone()), bad),
             };
+            preceding = Some(*end);
         }
         let [time, until] = ends;
+        if self.fields.follows && time != Time::MIN {
+            self.follow(time);
+        }
         self.batch.seen.order |= until != Time::MAX;
         self.batch.max_time = self.batch.max_time.max(Some(time));
         let values_at = self.batch.values.len() as u32;
@@ -167,14 +182,42 @@ impl Assembler<'_> {
         });
     }
 
-    /// The time that a cell says.
+    /// Whether a time is later than the log received its record by more than the source allows.
+    #[inline]
+    fn is_future(&self, time: Time, message: Option<Mark>) -> bool {
+        let received = message.and_then(|mark| mark.received);
+        self.fields.future.zip(received).is_some_and(|(future, received)| time > received.saturating_add(future))
+    }
+
+    /// Takes note of the time that was read last, of a record that the next one follows.
     #[inline(never)]
-    fn time(&mut self, cell: CapturedCell, arena: &Arena<'_>) -> Result<Time, Bad> {
+    fn follow(&mut self, time: Time) {
+        self.last = LastTime { time: Some(time), is_certain: self.last.is_certain || !self.is_twice };
+    }
+
+    /// Goes over a record that is no event: if its time can be used, the next one follows it all the same.
+    #[cold]
+    #[inline(never)]
+    fn pass_over(&mut self, arena: &Arena<'_>, cells: &[CapturedCell], place: RecordOrigin<'_>) {
+        if !self.fields.follows {
+            return;
+        }
+        let Ok(time) = self.time(cells[self.fields.time], arena, self.last.time) else { return };
+        let message = self.message(place.ordinal);
+        if !self.is_future(time, message) {
+            self.follow(time);
+        }
+    }
+
+    /// The time that a cell says; `preceding` is what it follows.
+    #[inline(never)]
+    fn time(&mut self, cell: CapturedCell, arena: &Arena<'_>, preceding: Option<Time>) -> Result<Time, Bad> {
         let text = match self.fields.tick {
             Some(_) => self.number(cell, arena.text(cell))?,
             None => Cow::Borrowed(arena.text(cell)),
         };
-        let (time, odd) = value::time(cell.kind(), &text, self.fields)?;
+        let (time, odd) = value::time(cell.kind(), &text, self.fields, preceding)?;
+        self.is_twice = odd == Odd::Twice;
         match odd {
             Odd::No => {}
             Odd::Cut => self.batch.seen.cut += 1,
@@ -364,6 +407,7 @@ impl Assembler<'_> {
     pub(crate) fn finish(mut self, mut block: Vec<u8>, extra: &[u8]) -> Batch {
         block.extend_from_slice(extra);
         self.batch.bytes = block;
+        self.batch.last = self.last;
         self.batch
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Fields {
     pub(crate) tick: Option<Time>,
     /// The form of times, where the program spells one out.
     pub(crate) form: Option<TimeParser>,
+    /// Whether a time may depend on that of the record before it.
+    pub(crate) follows: bool,
     /// What stands before the fraction of a number in CSV, as far as that is said.
     pub(crate) decimal: Option<u8>,
     /// The columns on which a null is no event.
@@ -113,6 +115,7 @@ impl Fields {
         let names = paths.iter().map(|path| Arc::from(path.dotted())).collect();
         let SourceDefinition { lateness, future, .. } = *source;
         let (unit, form) = (source.time_unit.clone(), TimeParser::of(&source.time_unit));
+        let follows = form.as_ref().is_some_and(TimeParser::may_repeat);
         let lost = lateness.saturating_add(source.repair.unwrap_or(0));
         let decimal = source.csv.decimal;
         let words = columns.iter().any(|column| !column.words.is_empty());
@@ -126,6 +129,7 @@ impl Fields {
             tick: unit.nanoseconds(),
             unit,
             form,
+            follows,
             decimal,
             null_is_missing,
             words,

@@ -4,22 +4,22 @@
 //! machine another answer.
 //!
 //! * A time without a time of day is midnight; one with an offset or a count of seconds says its instant itself.
-//! * A local time that a change of the clocks makes twice is the earlier of both, counted and said; one that it leaves out
-//!   is no time.
+//! * A local time that a change of the clocks makes twice is the first of both that is not before the record that precedes
+//!   it in its file or partition, else the earlier; it is counted and said. One that a change leaves out is no time.
 //!
-//! Rejected: the first of both that is not before the record that precedes it in the log. It is what a log in order means,
-//! but what a record becomes would no longer depend on its bytes alone. Blocks are decoded apart and at once, so whoever
-//! takes batches in their order would have to choose then, before the watermark and what is late are known of them, in each
-//! lane and in the driver alike; and since reading goes on from any record (of a checkpoint, of kept events, of a session
-//! that is told again), the time of the record before would have to be part of each such place. A choice by what a block
-//! happens to begin with would be another answer in each run.
+//! So what a record becomes depends on one more thing than its bytes: the time of the record before it. Within a block that
+//! is known; blocks are decoded apart and at once, so each says what precedes it ([`crate::Block::preceding`]), and who reads
+//! them in their order knows that by [`super::Preceding`]. Reading goes on from places of checkpoints and of kept events, so
+//! that time is a part of each such place.
+//!
+//! Rejected: the earlier of both, always. It depends on nothing else, and every second of those hours is an hour early.
 
 use super::time::{Bad, Odd, out_of_range};
 use crate::RecordCode;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::fmt::strtime::BrokenDownTime;
-use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 use timeline_core::Time;
 use timeline_core::plan::TimeUnit;
 
@@ -28,6 +28,8 @@ use timeline_core::plan::TimeUnit;
 pub(crate) struct TimeParser {
     format: String,
     zone: TimeZone,
+    /// Whether its clocks are changed.
+    changes: bool,
 }
 
 impl TimeParser {
@@ -35,22 +37,35 @@ impl TimeParser {
     pub(crate) fn of(unit: &TimeUnit) -> Option<TimeParser> {
         let TimeUnit::Format(own) = unit else { return None };
         let zone = own.zone.as_deref().and_then(|name| TimeZoneDatabase::bundled().get(name).ok());
-        Some(TimeParser { format: own.format.clone(), zone: zone.unwrap_or(TimeZone::UTC) })
+        let zone = zone.unwrap_or(TimeZone::UTC);
+        Some(TimeParser { format: own.format.clone(), changes: zone.to_fixed_offset().is_err(), zone })
     }
 
-    /// Reads a time.
-    pub(crate) fn read(&self, text: &[u8]) -> Result<(Time, Odd), Bad> {
+    /// Whether a time may depend on the one before it.
+    pub(crate) fn may_repeat(&self) -> bool {
+        self.changes
+    }
+
+    /// Reads a time; `preceding` is that of the record before it.
+    pub(crate) fn read(&self, text: &[u8], preceding: Option<Time>) -> Result<(Time, Odd), Bad> {
         let bad = || (RecordCode::BadTime, format!("not a time of the form {:?}", self.format).into());
         let read = BrokenDownTime::parse(&self.format, text.trim_ascii()).map_err(|_| bad())?;
         if let Some(instant) = read.timestamp() {
             return Ok((nanoseconds(instant)?, Odd::No));
         }
         let local = read.to_datetime().or_else(|_| read.to_date().map(DateTime::from)).map_err(|_| bad())?;
-        let (offset, odd) = match read.offset() {
-            Some(offset) => (offset, Odd::No),
+        let instant = |offset: Offset| nanoseconds(offset.to_timestamp(local).map_err(|_| out_of_range())?);
+        let offset = match read.offset() {
+            Some(offset) => offset,
             None => match self.zone.to_ambiguous_timestamp(local).offset() {
-                AmbiguousOffset::Unambiguous { offset } => (offset, Odd::No),
-                AmbiguousOffset::Fold { before, .. } => (before, Odd::Twice),
+                AmbiguousOffset::Unambiguous { offset } => offset,
+                // The clock before the change was ahead, so what it showed was earlier.
+                AmbiguousOffset::Fold { before, after } => {
+                    let earlier = instant(before)?;
+                    let later = preceding.filter(|preceding| earlier < *preceding);
+                    let later = later.and_then(|preceding| instant(after).ok().filter(|later| *later >= preceding));
+                    return Ok((later.unwrap_or(earlier), Odd::Twice));
+                }
                 AmbiguousOffset::Gap { .. } => {
                     let zone = self.zone.iana_name().unwrap_or("UTC");
                     let reason = format!("a local time that a change of the clocks leaves out in {zone}");
@@ -58,8 +73,7 @@ impl TimeParser {
                 }
             },
         };
-        let instant = offset.to_timestamp(local).map_err(|_| out_of_range())?;
-        Ok((nanoseconds(instant)?, odd))
+        Ok((instant(offset)?, Odd::No))
     }
 }
 
@@ -73,11 +87,26 @@ mod tests {
     use std::sync::Arc;
     use timeline_core::plan::TimeFormat;
 
-    fn read(format: &str, zone: Option<&str>, text: &str) -> Result<(String, Odd), RecordCode> {
+    fn form(format: &str, zone: Option<&str>) -> TimeParser {
         let own = TimeFormat { format: format.into(), zone: zone.map(Into::into) };
-        let form = TimeParser::of(&TimeUnit::Format(Arc::new(own))).unwrap();
+        TimeParser::of(&TimeUnit::Format(Arc::new(own))).unwrap()
+    }
+
+    fn read(format: &str, zone: Option<&str>, text: &str) -> Result<(String, Odd), RecordCode> {
+        read_behind(format, zone, text, None)
+    }
+
+    fn read_behind(
+        format: &str,
+        zone: Option<&str>,
+        text: &str,
+        preceding: Option<&str>,
+    ) -> Result<(String, Odd), RecordCode> {
+        let preceding =
+            preceding.map(|text| Time::try_from(text.parse::<Timestamp>().unwrap().as_nanosecond()).unwrap());
         let shown = |ns: Time| Timestamp::from_nanosecond(ns.into()).unwrap().to_string();
-        form.read(text.as_bytes()).map(|(time, odd)| (shown(time), odd)).map_err(|bad| bad.0)
+        let read = form(format, zone).read(text.as_bytes(), preceding);
+        read.map(|(time, odd)| (shown(time), odd)).map_err(|bad| bad.0)
     }
 
     #[test]
@@ -109,5 +138,38 @@ mod tests {
         assert_eq!(read("31.03.2024 03:00:00"), Ok(("2024-03-31T01:00:00Z".into(), Odd::No)));
         assert_eq!(read("27.10.2024 02:30:00"), Ok(("2024-10-27T00:30:00Z".into(), Odd::Twice)));
         assert_eq!(read("27.10.2024 03:00:00"), Ok(("2024-10-27T02:00:00Z".into(), Odd::No)));
+    }
+
+    #[test]
+    fn a_time_that_comes_twice_is_the_first_that_is_not_before_the_record_ahead_of_it() {
+        let behind = |preceding, text| {
+            let read = read_behind("%d.%m.%Y %H:%M:%S", Some("Europe/Berlin"), text, preceding);
+            read.map(|(shown, _)| shown).unwrap()
+        };
+        let (earlier, later) = ("2024-10-27T00:30:00Z", "2024-10-27T01:30:00Z");
+        for (preceding, wanted) in [
+            (None, earlier),
+            (Some("2024-10-26T23:59:00Z"), earlier),
+            (Some(earlier), earlier),
+            (Some("2024-10-27T00:30:00.000000001Z"), later),
+            (Some(later), later),
+            // Neither is; the record is behind whatever it is taken for.
+            (Some("2024-10-27T01:30:00.000000001Z"), earlier),
+            (Some("2025-01-01T00:00:00Z"), earlier),
+        ] {
+            assert_eq!(behind(preceding, "27.10.2024 02:30:00"), wanted, "behind {preceding:?}");
+            // What comes once does not ask.
+            assert_eq!(behind(preceding, "27.10.2024 03:30:00"), "2024-10-27T02:30:00Z", "behind {preceding:?}");
+        }
+        // An offset says which of both it is.
+        let said = read_behind("%Y-%m-%d %H:%M %z", Some("Europe/Berlin"), "2024-10-27 02:30 +0200", Some(later));
+        assert_eq!(said, Ok((earlier.into(), Odd::No)));
+    }
+
+    #[test]
+    fn only_zones_whose_clocks_are_changed_ask_what_precedes() {
+        for (zone, asks) in [(None, false), (Some("UTC"), false), (Some("Europe/Berlin"), true)] {
+            assert_eq!(form("%H", zone).may_repeat(), asks, "{zone:?}");
+        }
     }
 }

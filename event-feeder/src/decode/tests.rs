@@ -2,6 +2,7 @@
 
 mod differential;
 mod parquet;
+mod preceding;
 mod reading;
 mod support;
 

@@ -22,9 +22,14 @@ pub(crate) fn whole_time(text: &[u8], fields: &Fields) -> Option<Time> {
     short_integer(text)?.checked_mul(fields.tick?)
 }
 
-/// Reads a time.
+/// Reads a time; `preceding` is that of the record before it, as far as one is known.
 #[inline(never)]
-pub(crate) fn time(kind: CapturedKind, text: &[u8], fields: &Fields) -> Result<(Time, Odd), Bad> {
+pub(crate) fn time(
+    kind: CapturedKind,
+    text: &[u8],
+    fields: &Fields,
+    preceding: Option<Time>,
+) -> Result<(Time, Odd), Bad> {
     if kind == CapturedKind::Number
         && let Some(time) = whole_time(text, fields)
     {
@@ -36,7 +41,7 @@ pub(crate) fn time(kind: CapturedKind, text: &[u8], fields: &Fields) -> Result<(
         return numeric(text, &TimeUnit::Nanoseconds).map(|time| (time, Odd::No));
     }
     if let (Some(form), CapturedKind::Text | CapturedKind::Bare | CapturedKind::Number) = (&fields.form, kind) {
-        return form.read(text);
+        return form.read(text, preceding);
     }
     match kind {
         CapturedKind::Number => count(text),

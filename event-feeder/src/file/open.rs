@@ -167,7 +167,7 @@ impl OpenFile {
     }
 
     fn block(&self, payload: Payload, start: Position) -> Block {
-        Block { payload, start, end: self.at, origin: self.origin.clone(), marks: vec![] }
+        Block { payload, start, end: self.at, origin: self.origin.clone(), marks: vec![], preceding: None }
     }
 
     /// What was read and has no end yet.

@@ -174,6 +174,7 @@ impl BlockAssembler {
             end: self.at,
             origin: self.origin.clone(),
             marks: std::mem::replace(&mut self.marks, next_marks),
+            preceding: None,
         }
     }
 }

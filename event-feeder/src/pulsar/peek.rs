@@ -148,7 +148,8 @@ impl Client {
                     bytes.push(b'\n');
                 }
             }
-            let block = Block { payload: Payload::Lines(bytes), start, end, origin: name.as_str().into(), marks };
+            let (payload, origin) = (Payload::Lines(bytes), name.as_str().into());
+            let block = Block { payload, start, end, origin, marks, preceding: None };
             look.remark = schemas.remark();
             look.block = look.first.map(|_| block);
             Ok(look)

@@ -12,7 +12,8 @@ struct Script(VecDeque<Next>, FileTable, bool);
 fn script(blocks: usize, then: Option<bool>) -> Box<dyn Source> {
     let block = |i: usize| {
         let (start, end) = (Position::at(0, i as u64), Position::at(0, i as u64 + 1));
-        Next::Block(Block { payload: Payload::Lines(vec![]), start, end, origin: "script".into(), marks: vec![] })
+        let (payload, origin) = (Payload::Lines(vec![]), "script".into());
+        Next::Block(Block { payload, start, end, origin, marks: vec![], preceding: None })
     };
     let idle = then.map(|drained| Next::Idle { drained });
     Box::new(Script((0..blocks).map(block).chain(idle).collect(), FileTable::default(), then.is_none()))
@@ -35,8 +36,13 @@ impl Source for Script {
 }
 
 fn plan() -> Plan {
-    let text = "source a { key k  time t in s  lateness 5s  x: bool }\nsource b { key k  time t in s  y: bool }\n\
-                metric m = duration_where(latest(x) && latest(y))";
+    plan_of(
+        "source a { key k  time t in s  lateness 5s  x: bool }\nsource b { key k  time t in s  y: bool }\n\
+         metric m = duration_where(latest(x) && latest(y))",
+    )
+}
+
+fn plan_of(text: &str) -> Plan {
     let program =
         timeline_dsl::ProgramText { name: "p".into(), text: text.into(), ..timeline_dsl::ProgramText::default() };
     let mut compilation = timeline_dsl::compile(&[program]);
@@ -111,4 +117,40 @@ fn a_source_that_is_not_asked_is_not_known_to_be_drained() {
     assert!(!feed.is_drained(1), "its backlog would be taken for silence");
     assert_eq!(next(&mut feed), "idle");
     assert!(feed.is_drained(0) && feed.is_drained(1));
+}
+
+#[test]
+fn every_block_says_what_precedes_it() {
+    let text = "source s { key k  time t as \"%Y-%m-%d %H:%M\" in \"Europe/Berlin\"  x: bool }\nmetric m = count(x)";
+    let plan = plan_of(text);
+    // The night in which 02:00 to 03:00 comes twice, in two files.
+    let blocks = || -> Box<dyn Source> {
+        let all = [(0, 0, &["02:30", "02:45"][..]), (0, 100, &["02:10", "02:50"][..]), (1, 0, &["02:40"][..])];
+        let block = |(file, offset, times): (u64, u64, &[&str])| {
+            let line = |time: &&str| format!("{{\"k\":\"a\",\"t\":\"2024-10-27 {time}\",\"x\":true}}\n");
+            let (start, end) = (Position::at(file, offset), Position::at(file, offset + 100));
+            let payload = Payload::Lines(times.iter().map(line).collect::<String>().into_bytes());
+            Next::Block(Block { payload, start, end, origin: "script".into(), marks: vec![], preceding: None })
+        };
+        Box::new(Script(all.into_iter().map(block).collect(), FileTable::default(), true))
+    };
+    // 00:00 of that day in UTC, in minutes.
+    let midnight = 1_729_987_200 / 60;
+    let minutes = |time: Option<i64>| time.map(|time| time / 60_000_000_000 - midnight);
+    let read = |mut feed: Feed| {
+        let mut all = vec![];
+        while let FeedItem::Block(block) = feed.read().unwrap() {
+            all.push(minutes(block.preceding));
+        }
+        (all, minutes(feed.preceding(0)))
+    };
+    assert_eq!(read(Feed::new(&plan, vec![blocks()], false)), (vec![None, Some(45), None], Some(40)));
+    let mut cut = Feed::new(&plan, vec![blocks()], false);
+    cut.hand_out(1);
+    assert_eq!(read(cut), (vec![None, Some(30), Some(45), Some(70), None], Some(40)));
+    let mut later = Feed::new(&plan, vec![blocks()], false);
+    later.go_on(0, Position::at(0, 0), Some((midnight + 50) * 60_000_000_000));
+    // 02:30 and 02:45 are of the second hour then, and 02:10 is behind both.
+    later.hand_out(1);
+    assert_eq!(read(later), (vec![Some(50), Some(90), Some(105), Some(10), None], Some(40)));
 }

@@ -113,6 +113,7 @@ impl Source for MemorySource {
             end: self.at,
             origin: format!("memory {}", self.number).into(),
             marks,
+            preceding: None,
         }))
     }
 

@@ -1,5 +1,7 @@
 //! Where queries begin. Those that begin now: their logs are read from where they end at the deployment.
 //!
+//! What lies before that is not decoded, but for the time of the last record, where those behind it depend on that.
+//!
 //! **Invariant:** where that is, is in a committed checkpoint before anything that follows from it is shown; so a restart, or
 //! a log that is read again, begins at the same place, whatever the clock says.
 
@@ -7,9 +9,10 @@ use super::Error;
 use crate::log_position::LogPosition;
 use crate::watermark::UnreadPrefix;
 use event_feeder::world::{self, Instant};
-use event_feeder::{Next, Position, Source, Target};
+use event_feeder::{Next, Position, Preceding, Source, Target};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use timeline_core::plan::Plan;
 
 /// Where the queries of a deployment begin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,14 +30,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Time between two looks at a log that has nothing now.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Passes over all that the logs hold now, undecoded, and says where that ends.
-pub(super) fn at_the_end(sources: &mut [Box<dyn Source>]) -> Result<Vec<LogPosition>, Error> {
-    let ends = (0..).zip(sources.iter_mut()).map(|(number, source)| {
+/// Passes over all that the logs of a plan's sources hold now, and says where that ends.
+pub(super) fn at_the_end(plan: &Plan, sources: &mut [Box<dyn Source>]) -> Result<Vec<LogPosition>, Error> {
+    let ends = (0u8..).zip(sources.iter_mut()).map(|(number, source)| {
         let mut target = source.caught_up_target()?;
         let (mut position, mut heard) = (Position::START, Instant::now());
+        let mut preceding = Preceding::of(plan, usize::from(number));
         while !target.reached(position) {
             match source.next()? {
-                Next::Block(block) => {
+                Next::Block(mut block) => {
+                    preceding.tell(&mut block);
                     position = block.end;
                     heard = Instant::now();
                 }
@@ -50,8 +55,8 @@ pub(super) fn at_the_end(sources: &mut [Box<dyn Source>]) -> Result<Vec<LogPosit
         if let Target::At(end) = target {
             position = position.max(end);
         }
-        let (position, files) = (position.of(number), source.files().clone());
-        Ok(LogPosition { position, files, unseen: UnreadPrefix::Everything, ..LogPosition::default() })
+        let (position, files, preceding) = (position.of(number), source.files().clone(), preceding.last());
+        Ok(LogPosition { position, files, unseen: UnreadPrefix::Everything, preceding, ..LogPosition::default() })
     });
     ends.collect()
 }

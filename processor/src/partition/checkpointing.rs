@@ -145,7 +145,7 @@ impl Partition {
 
     /// The facts of a checkpoint at the places to which the logs have been read.
     fn state(&self, mut reach: Vec<LogPosition>) -> State {
-        let LogPosition { files, max_time, silences, gaps, unseen, .. } = reach.remove(0);
+        let LogPosition { files, max_time, silences, gaps, unseen, preceding, .. } = reach.remove(0);
         State {
             plan: plan_fingerprint(&self.plan),
             rules: RULES,
@@ -153,6 +153,7 @@ impl Partition {
             max_time,
             silences,
             gaps,
+            preceding,
             counts: self.gathered.counts,
             totals: self.gathered.totals.to_image(&self.plan),
             joined: reach,

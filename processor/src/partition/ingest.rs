@@ -83,6 +83,7 @@ impl Ingest {
         for (source, reach) in reach.iter().enumerate() {
             feed.reached(source, reach.max_time);
             feed.passed(source, reach.silences.at(reach.position));
+            feed.go_on(source, reach.position, reach.preceding);
         }
         let all = reach.into_iter().zip(kept).zip(plan.sources());
         let sources = all.map(|((reach, kept), declared)| SourceProgress {
@@ -123,6 +124,7 @@ impl Ingest {
             gaps: progress.gaps.clone(),
             silences: progress.silence.all.clone(),
             unseen: progress.unseen,
+            preceding: self.feed.preceding(source),
         };
         self.sources.iter().enumerate().map(reach).collect()
     }

@@ -289,7 +289,7 @@ impl Loaded {
     /// With what comes from now on.
     fn at_the_end(plan: &Arc<Plan>, logs: &Logs<'_>) -> Result<Loaded, Error> {
         let mut sources = logs.open(&LogPosition::starts(plan), false)?;
-        let reach = beginning::at_the_end(&mut sources)?;
+        let reach = beginning::at_the_end(plan, &mut sources)?;
         Ok(Loaded::empty(plan, logs, sources, reach))
     }
 

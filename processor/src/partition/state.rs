@@ -38,6 +38,9 @@ pub(super) struct State {
     /// What of the log was lost before it was read, which was accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Gap>,
+    /// The time of the record before the position, where the times of records depend on that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preceding: Option<Time>,
     pub counts: Counts,
     pub totals: TotalsImage,
     /// The logs of the other sources of a group.
@@ -100,7 +103,8 @@ impl State {
     pub(super) fn reach(&self, places: &[Position]) -> Vec<LogPosition> {
         let (files, max_time, silences) = (self.files.clone(), self.max_time, self.silences.clone());
         let (position, gaps) = (places.first().copied().unwrap_or_default(), self.gaps.clone());
-        let first = LogPosition { position, files, max_time, silences, gaps, unseen: self.unseen };
+        let (unseen, preceding) = (self.unseen, self.preceding);
+        let first = LogPosition { position, files, max_time, silences, gaps, unseen, preceding };
         std::iter::once(first).chain(self.joined.iter().cloned()).collect()
     }
     /// Whether it is the state of that plan, at those places.

@@ -90,6 +90,7 @@ fn answer(plan: &Arc<Plan>, place: &StateLocation) -> PartitionAnswer {
             silences,
             gaps: vec![event_feeder::Gap { from: at, to: Some(at) }],
             unseen: UnreadPrefix::Until(7),
+            preceding: Some(6),
             ..LogPosition::default()
         }],
         begun: vec![LogPosition { position: at, ..LogPosition::default() }],

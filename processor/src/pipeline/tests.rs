@@ -20,7 +20,8 @@ fn plan() -> Arc<Plan> {
 fn block(at: u64, events: &[(&str, i64)]) -> Block {
     let lines: String = events.iter().map(|(k, t)| format!("{{\"k\":\"{k}\",\"t\":{t},\"b\":true}}\n")).collect();
     let (start, end) = (Position::at(0, at), Position::at(0, at + lines.len() as u64));
-    Block { payload: Payload::Lines(lines.into_bytes()), start, end, origin: "test".into(), marks: vec![] }
+    let (payload, origin) = (Payload::Lines(lines.into_bytes()), "test".into());
+    Block { payload, start, end, origin, marks: vec![], preceding: None }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use event_feeder::file::FileTable;
 use event_feeder::{Block, Gap, Mark, Next, Notice, Payload, Position, Source, Target};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use timeline_core::Time;
 
 /// About how many bytes a block has.
 const BLOCK: usize = 1 << 20;
@@ -14,11 +15,13 @@ const BLOCK: usize = 1 << 20;
 /// A log that begins with kept events.
 pub struct Replay {
     reader: CheckpointReader,
-    /// Segments that are still to be read, with where each ends.
-    segments: VecDeque<(FileRef, Position)>,
+    /// Segments that are still to be read, with where each ends, and what precedes it if it is read from its beginning.
+    segments: VecDeque<(FileRef, Position, Option<Time>)>,
     /// What of the present one is still to be handed out, and from which row on.
     batches: VecDeque<(RecordBatch, usize)>,
     segment_end: Position,
+    /// What precedes the present one, until its first block is handed out.
+    preceding: Option<Time>,
     at: Position,
     until: Position,
     /// What the log lost among them.
@@ -46,9 +49,12 @@ impl Replay {
         let segments = kept.segments.iter().filter(|(_, facts)| facts.to > after);
         Replay {
             reader,
-            segments: segments.map(|(file, facts)| (file.clone(), facts.to)).collect(),
+            segments: segments
+                .map(|(file, facts)| (file.clone(), facts.to, facts.preceding.filter(|_| facts.from >= after)))
+                .collect(),
             batches: VecDeque::new(),
             segment_end: after,
+            preceding: None,
             at: after,
             until,
             gaps: VecDeque::new(),
@@ -88,9 +94,9 @@ impl Replay {
                 }
                 continue;
             }
-            let Some((file, end)) = self.segments.pop_front() else { return Ok(None) };
+            let Some((file, end, preceding)) = self.segments.pop_front() else { return Ok(None) };
             self.batches = read(&self.reader, &file)?.into_iter().map(|batch| (batch, 0)).collect();
-            self.segment_end = end;
+            (self.segment_end, self.preceding) = (end, preceding);
         }
     }
 
@@ -125,8 +131,8 @@ impl Replay {
         if marks.is_empty() {
             return Ok(None);
         }
-        let origin = Arc::clone(&self.origin);
-        Ok(Some(Block { payload: Payload::Lines(bytes), start, end: self.at, origin, marks }))
+        let (payload, origin, preceding) = (Payload::Lines(bytes), Arc::clone(&self.origin), self.preceding.take());
+        Ok(Some(Block { payload, start, end: self.at, origin, marks, preceding }))
     }
 
     fn is_over(&self) -> bool {

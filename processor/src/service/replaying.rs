@@ -4,19 +4,19 @@ use super::answers::{self, LogAnswer, known_starts, plain};
 use crate::engine::{EngineError, IsWanted, TableData};
 use crate::partition::{NoAnswer, PartitionAnswer};
 use crate::records::RecordedSpan;
+use crate::replay::ReplayStart;
 use crate::retained::{self, RetainedLog};
 use crate::{replay, rows, spans, story};
 use event_feeder::{Position, Source};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use timeline_core::Time;
 use timeline_core::plan::Plan;
 
 /// The logs of a partition once more, one for each source.
 pub(super) struct PartitionReplay {
     pub sources: Vec<Box<dyn Source>>,
-    /// Of each the largest event time of what is not read again, since it is not kept.
-    pub before: Vec<Option<Time>>,
+    /// Of each what is known where it is read from.
+    pub before: Vec<ReplayStart>,
     /// Whether all that was ever read is read again.
     pub is_whole: bool,
 }
@@ -26,17 +26,19 @@ pub(super) fn logs(answer: &PartitionAnswer) -> Result<PartitionReplay, EngineEr
     let mut logs = PartitionReplay { sources: vec![], before: vec![], is_whole: true };
     for (source, reach) in (0..).zip(&answer.reach) {
         let position = reach.position.of(0);
-        let from = answer.begun.get(usize::from(source)).map_or(Position::START, |begun| begun.position.of(0));
+        let begun = answer.begun.get(usize::from(source));
+        let from = begun.map_or(Position::START, |begun| begun.position.of(0));
+        let start = ReplayStart { place: from, max_time: None, preceding: begun.and_then(|begun| begun.preceding) };
         if !reach.files.is_empty() {
             let (plan, files) = (&answer.plan, reach.files.clone());
             logs.sources.push(story::files_again(plan, usize::from(source), files, (from, position)));
-            logs.before.push(None);
+            logs.before.push(start);
             continue;
         }
         let kept =
             RetainedLog::of(&answer.results, source).map_err(|error| EngineError::Internal(error.to_string()))?;
         logs.sources.push(Box::new(retained::replay(&kept, answer.reader.clone(), position)));
-        logs.before.push(kept.before());
+        logs.before.push(ReplayStart { max_time: kept.before(), preceding: None, ..start });
         logs.is_whole &= kept.is_whole(from, position);
     }
     Ok(logs)

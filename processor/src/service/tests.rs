@@ -35,6 +35,7 @@ mod rules;
 mod slt;
 mod spans;
 mod tables;
+mod twice;
 #[cfg(feature = "sql")]
 mod typed;
 mod windows;

@@ -4,6 +4,7 @@
 use super::{StoryQuestion, tell};
 use crate::log_position::LogPosition;
 use crate::operators::{Operators, table_address};
+use crate::replay::ReplayStart;
 use event_feeder::file::Options;
 use event_feeder::{FileSource, Position, fields_read};
 use serde_json::Value as Json;
@@ -242,7 +243,7 @@ fn cause(metric: &str, events: &str, at: i64) -> Json {
         at: Some(at * SECOND),
         nodes: vec![(node, "m".into())],
         horizon: at * SECOND,
-        before: vec![None],
+        before: vec![ReplayStart::default()],
         reach: &reach,
     };
     let story = tell(&plan, vec![Box::new(source)], &question).unwrap();
@@ -264,6 +265,42 @@ fn what_set_a_timer_is_named_for_every_operator_that_has_one() {
 }
 
 #[test]
+fn instants_and_lengths_are_told_as_such_also_where_they_are_states() {
+    for (metric, kind, value) in [
+        ("latest(time_of(b))", "instant", Json::from("1970-01-01T00:00:04Z")),
+        ("latest(at(b, duration_where(latest(b))))", "duration", Json::from(3)),
+    ] {
+        let plan = plan(metric);
+        let reads = |op: &Op| matches!(op, Op::InstantOf(_) | Op::DurationOf(_));
+        let (root, reader) = plan.iter().find(|(_, node)| reads(&node.op)).expect("it is read as one");
+        let state = reader.op.inputs()[0];
+        assert_eq!(root, plan.metrics[0].root, "{metric}");
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("log.ndjson");
+        std::fs::write(&file, [1, 4].map(|t| format!("{{\"k\":\"a\",\"t\":{t},\"b\":true}}\n")).concat()).unwrap();
+        let fields = Some(fields_read(&plan, 0));
+        let source = FileSource::open(&[file.display().to_string()], Options { fields, ..Options::default() }).unwrap();
+        let reach = [LogPosition { position: Position::START, ..LogPosition::default() }];
+        let question = StoryQuestion {
+            key: "a",
+            at: Some(6 * SECOND),
+            nodes: vec![(state, "state".into()), (root, "m".into())],
+            horizon: 6 * SECOND,
+            before: vec![ReplayStart::default()],
+            reach: &reach,
+        };
+        let story = tell(&plan, vec![Box::new(source)], &question).unwrap();
+        let rows = story["sessions"][0]["rows"].as_array().unwrap();
+        assert_eq!(rows.len(), 2, "{story}");
+        for row in rows {
+            let last = row["spans"].as_array().unwrap().last().unwrap();
+            assert_eq!((&row["at"]["value"], &last["value"]), (&value, &value), "{metric}: {row}");
+            assert_eq!(row["kind"], kind, "{metric}: {row}");
+        }
+    }
+}
+
+#[test]
 fn of_many_windows_the_last_are_told_by_their_beginnings() {
     let plan = plan("count(b) every 1s");
     let dir = tempfile::tempdir().unwrap();
@@ -280,7 +317,7 @@ fn of_many_windows_the_last_are_told_by_their_beginnings() {
             at: at.map(|at| at * SECOND),
             nodes: vec![(plan.metrics[0].root, "m".into()), (clock, "every 1s".into())],
             horizon: 29 * SECOND,
-            before: vec![None],
+            before: vec![ReplayStart::default()],
             reach: &reach,
         };
         let story = tell(&plan, vec![Box::new(source)], &question).unwrap();

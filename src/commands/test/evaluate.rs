@@ -209,7 +209,8 @@ impl Source for TextLog {
         let (start, end) = (self.at, self.at.plus(block.len() as u64));
         self.at = end;
         let payload = Payload::Lines(block.into_bytes());
-        Ok(Next::Block(Block { payload, start, end, origin: "the test".into(), marks: vec![] }))
+        let (origin, marks) = ("the test".into(), vec![]);
+        Ok(Next::Block(Block { payload, start, end, origin, marks, preceding: None }))
     }
 
     fn caught_up_target(&mut self) -> Result<Target, event_feeder::Error> {

@@ -124,6 +124,8 @@ fn source(declared: &SourceDefinition, out: &mut String) {
         TimeUnit::Format(own) => {
             let TimeFormat { format, zone } = &**own;
             put(out, format_args!("format {} zone {}", quoted(format), optional(zone.as_deref().map(quoted))));
+            // A local time that comes twice follows the record ahead of it. Without that word it was the earlier of both.
+            out.push_str(if zone.is_some() { " following" } else { "" });
         }
         TimeUnit::Nanoseconds => out.push_str("ns"),
         TimeUnit::Microseconds => out.push_str("us"),

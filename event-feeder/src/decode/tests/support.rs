@@ -74,7 +74,8 @@ impl Declared {
 }
 
 pub(crate) fn block(payload: Payload) -> Block {
-    Block { payload, start: Position::START, end: Position::START, origin: "test".into(), marks: vec![] }
+    let (start, end, origin) = (Position::START, Position::START, "test".into());
+    Block { payload, start, end, origin, marks: vec![], preceding: None }
 }
 
 pub(crate) fn decode(declared: &Declared, payload: Payload) -> Batch {

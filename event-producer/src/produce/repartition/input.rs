@@ -36,6 +36,8 @@ pub(super) enum NextRecord {
 pub(super) struct RepartitionInput {
     source: PulsarSource,
     decoder: Decoder,
+    /// The time of the last record that was decoded, where times depend on that.
+    preceding: Option<Time>,
     records: VecDeque<RepartitionRecord>,
     /// Everything before it was taken, but for `records`.
     end: Position,
@@ -56,7 +58,7 @@ impl RepartitionInput {
         let declared = SourceDefinition { future: None, ..declared.clone() };
         let target = if follow { None } else { Some(source.caught_up_target()?) };
         let (decoder, records) = (Decoder::new(&declared, &[]), VecDeque::new());
-        Ok(RepartitionInput { source, decoder, records, end: written, written, target })
+        Ok(RepartitionInput { source, decoder, preceding: None, records, end: written, written, target })
     }
 
     pub(super) fn topic(&self) -> &str {
@@ -89,7 +91,7 @@ impl RepartitionInput {
                 Next::Block(block) => {
                     self.end = block.end;
                     let written = self.written;
-                    let records = records(&mut self.decoder, block);
+                    let records = records(&mut self.decoder, block, &mut self.preceding);
                     self.records.extend(records.into_iter().filter(|record| record.position >= written));
                 }
                 Next::Idle { drained: true } => return Ok(NextRecord::Drained),
@@ -103,10 +105,13 @@ impl RepartitionInput {
 }
 
 /// All records of a block, those included that the program cannot use.
-fn records(decoder: &mut Decoder, block: Block) -> Vec<RepartitionRecord> {
+///
+/// `preceding` is the time of the record before it, where times depend on that, and is moved on.
+fn records(decoder: &mut Decoder, block: Block, preceding: &mut Option<Time>) -> Vec<RepartitionRecord> {
     let Payload::Lines(bytes) = &block.payload else { return vec![] };
     let length = bytes.len();
-    let batch = decoder.decode(block);
+    let batch = decoder.decode(Block { preceding: *preceding, ..block });
+    *preceding = batch.last.time;
     let (mut records, mut events, mut mark) = (vec![], batch.events.iter().peekable(), 0);
     let mut start = 0;
     while start < length {
@@ -168,8 +173,8 @@ mod tests {
             bytes.extend_from_slice(text.as_bytes());
         }
         let (start, end, origin) = (Position::at(7, 3), Position::at(7, 4), "t".into());
-        let block = Block { payload: Payload::Lines(bytes), start, end, origin, marks };
-        let records = records(&mut Decoder::new(&declared, &[]), block);
+        let block = Block { payload: Payload::Lines(bytes), start, end, origin, marks, preceding: None };
+        let records = records(&mut Decoder::new(&declared, &[]), block, &mut None);
         let seen: Vec<_> = records
             .iter()
             .map(|r| (r.position.to_string(), r.published, r.key.as_deref(), r.time_ms, r.payload.len()))
