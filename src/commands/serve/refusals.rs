@@ -32,6 +32,11 @@ fn has_no_room(error: &checkpoint::Error) -> bool {
     matches!(error.source.kind(), E::StorageFull | E::QuotaExceeded | E::ReadOnlyFilesystem | E::PermissionDenied)
 }
 
+/// Whether a store gave no answer, of which others may be the consequence.
+fn is_without_answer(error: &partition::Error) -> bool {
+    error.to_string().contains(StateCode::StoreSilent.as_str())
+}
+
 /// Why a partition of a source has stopped; of any source if none is named.
 pub(super) fn partition_error(source: &str, error: partition::Error) -> Error {
     let place = if source.is_empty() { String::new() } else { format!("source {source}: ") };
@@ -58,6 +63,9 @@ pub(super) fn partition_error(source: &str, error: partition::Error) -> Error {
         partition::Error::Checkpoint(error @ checkpoint::Error::Fenced { .. }) => {
             Error::Fenced(format!("{place}{error}"))
         }
+        error if is_without_answer(&error) => Error::Unreachable(format!(
+            "{place}{error}; nothing that was committed is lost, and what was read since is read again at the next start"
+        )),
         partition::Error::Checkpoint(error @ (checkpoint::Error::Store(_) | checkpoint::Error::Poisoned { .. })) => {
             let code = if has_no_room(&error) { format!("[{}] ", StateCode::NoRoom) } else { String::new() };
             Error::Other(anyhow::anyhow!(
