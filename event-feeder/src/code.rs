@@ -5,8 +5,9 @@
 //! | TL2001 to TL2007, TL2016 | a whole record |
 //! | TL2010 to TL2013, TL2015 | one value, whose column has none then; the rest of its event counts |
 //! | TL2019 | nothing: the processor does not begin |
-//! | TL2101 to TL2107 | nothing: the source stops, for the log is not what it was or cannot be read |
+//! | TL2101 to TL2108 | nothing: the source stops, for the log is not what it was or cannot be read |
 //! | TL2110 to TL2115 | a file or a part of one; the source goes on and says so |
+//! | TL2117, TL2118 | nothing: the source goes on and says so |
 //! | TL2120 to TL2123, TL2127, TL2128 | nothing: a topic cannot be reached; tried again once it was |
 //! | TL2124 | messages of a topic that are gone, which was accepted; the source goes on and says so |
 //! | TL2125, TL2126 | nothing: the source stops, for the topic no longer holds what comes next |
@@ -97,6 +98,8 @@ codes! {
     NoMatch = "TL2106", "check the path; quote a pattern so that the shell leaves it alone";
     /// A file's name is not UTF-8.
     BadName = "TL2107", "rename the file";
+    /// None of the files that a state has read is one that `--source` names.
+    OtherFiles = "TL2108", "name the files that the state has read with --source, and those that go on from them beside them (`--source file:OLD --source file:NEW`); or start over with an empty state";
     /// A file grew after a later one had begun; what was added is not read.
     ClosedGrew = "TL2110", "only the last file in the order of names may grow: put what was added into a new file whose name sorts last, and cut this one back to what it was";
     /// A new file's name sorts before those already read; it is not read.
@@ -111,6 +114,10 @@ codes! {
     Unended = "TL2115", "if the file is finished, put a line feed behind its last line (`eval` takes it as it stands); otherwise whoever writes the file has yet to end the line";
     /// The last line of a file was read as a whole record without a line feed, and goes on.
     WentOn = "TL2116", "write one record on each line; put what came into a line of its own, behind the record that was read, or start over with an empty state";
+    /// Files that were read lie in another folder, or were put back as other files, with the same bytes; they are gone on with.
+    KnownAgain = "TL2117", "nothing: they count once; where they are meant as other files, start over with an empty state";
+    /// Two files of a source have the same bytes, as far as their lengths, beginnings and ends say; both count.
+    SameBytes = "TL2118", "if one is a copy of the other, or the same packed, take it away or out of the pattern, and read the log again (`serve` with an empty state)";
     /// A broker cannot be reached, or does not answer.
     NoBroker = "TL2120", "check the address and that the broker runs; pulsar+ssl:// is for TLS";
     /// A broker refuses whom it takes us for.

@@ -50,6 +50,16 @@ pub enum Error {
         /// How far it had been read, in bytes.
         read: u64,
     },
+    /// The names and patterns of a source do not stand for the files that were read of it.
+    #[error("{patterns}: {what} ({known}); it would be read as if it went on from them")]
+    OtherFiles {
+        /// The names and patterns, with blanks between them.
+        patterns: String,
+        /// The first of the files that were read.
+        known: String,
+        /// What is so.
+        what: &'static str,
+    },
     /// A file that is still needed is gone.
     #[error("{file} is gone, but the log is needed from byte {read} of it on")]
     Gone {
@@ -154,6 +164,7 @@ impl Error {
             Error::Replaced { .. } => RecordCode::Replaced,
             Error::Rewritten { .. } => RecordCode::Rewritten,
             Error::WentOn { .. } => RecordCode::WentOn,
+            Error::OtherFiles { .. } => RecordCode::OtherFiles,
             Error::Gone { .. } => RecordCode::Gone,
             Error::Format { .. } => RecordCode::BadFormat,
             Error::Foreign { .. } => RecordCode::Foreign,
@@ -177,6 +188,7 @@ impl Error {
             | Error::Rewritten { .. }
             | Error::WentOn { .. }
             | Error::Acknowledged { .. }
+            | Error::OtherFiles { .. }
             | Error::Gone { .. }
             | Error::Format { .. }
             | Error::NoMatch { .. }

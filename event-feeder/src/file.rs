@@ -2,11 +2,13 @@
 //!
 //! All files of a source are **one** partition and one log, so a session may go on from one file to the next.
 //! Only the last file may grow: a later name closes the one before, and what the closed file held then is what it
-//! counts with for ever. A file is known again by its identity and its beginning ([`KnownFile`]); a log that is not what it
-//! was is an error, never a new log.
+//! counts with for ever. A file is known again by its identity and its beginning ([`KnownFile`]), and a copy by its name and all
+//! bytes that were read (`again`); a log that is not what it was is an error, never a new log.
 //!
 //! **Invariant:** `files` is sorted by name and only ever appended to, so a position means the same place for ever.
 
+mod again;
+mod content;
 mod digest;
 mod known;
 mod names;
@@ -16,7 +18,7 @@ mod unended;
 mod watch;
 
 pub use digest::Digested;
-pub use known::{FileIdentity, FilePrefix, FileTable, KnownFile};
+pub use known::{FileEnd, FileIdentity, FilePrefix, FileTable, KnownFile};
 pub(crate) use open::{header_of, rows};
 
 use crate::cutter::Cutter;
@@ -57,6 +59,8 @@ pub struct FileSource {
     formats: Vec<Option<(Format, bool)>>,
     /// How many bytes come out of a packed file that is whole, by its number.
     unpacked: BTreeMap<usize, u64>,
+    /// What the files hold that cannot grow any more.
+    contents: content::Contents,
     /// Where reading goes on.
     at: Position,
     /// The end of the last block.
@@ -89,10 +93,12 @@ impl FileSource {
     }
 
     /// Reads on after a position, in a log that began with these files; both as [`Source::files`] and the end of a block
-    /// gave them.
+    /// gave them. The files may lie in another folder now, or have been put back from a copy.
     pub fn resume(patterns: &[String], options: Options, files: FileTable, after: Position) -> Result<Self, Error> {
         let mut source = FileSource::new(patterns, options, files, after, None);
+        source.find_again()?;
         source.check_earlier()?;
+        source.compare_earlier();
         source.look_for_files()?;
         Ok(source)
     }
@@ -109,6 +115,7 @@ impl FileSource {
             options,
             formats: vec![None; files.len()],
             unpacked: BTreeMap::new(),
+            contents: content::Contents::new(),
             files,
             at,
             reached: at,
@@ -195,6 +202,7 @@ impl FileSource {
                 known.closed.get_or_insert(length);
             }
             current.close(&mut self.spare);
+            self.compare_with_others(file);
         }
         self.at = Position::at(self.at.file + 1, 0);
         Ok(())
@@ -237,6 +245,12 @@ impl FileSource {
             true => OpenFile::new(&mut self.files[file], self.at, (format, text, reading), fields, &mut self.spare)?,
             false => None,
         };
+        if self.options.mode == Mode::Tail && self.current.as_mut().is_some_and(|open| open.file().is_none()) {
+            self.files[file].note_end()?;
+        }
+        if self.current.is_some() {
+            self.compare_with_others(file);
+        }
         if self.current.is_none() {
             let name = self.files[file].name.clone();
             if finish {

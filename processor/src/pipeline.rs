@@ -144,6 +144,7 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
                 is_behind: false,
                 behind: Arc::clone(&behind),
                 job: None,
+                beside: None,
             };
             let thread = world::thread(format!("lane-{number}"));
             threads.push(thread.spawn(move || lane_thread.run(&queue)).expect("the system can start a thread"));
@@ -246,6 +247,25 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
         begin: impl Fn(&mut Lane<W>, &PartitionProgress) -> T + Send + Sync + 'static,
         piece: impl Fn(&mut Lane<W>, &PartitionProgress, &mut T, Duration) -> Option<U> + Send + Sync + 'static,
     ) -> Result<Coming<U>, LaneLost> {
+        self.begin_work(Command::Job, begin, piece)
+    }
+
+    /// The same of work that goes on while more is fed: what it looks at is what lanes keep for it of the place where it
+    /// begins. There is one such work at a time; a further one begins when that is done.
+    pub fn work_beside<T: Send + 'static, U: Send + 'static>(
+        &mut self,
+        begin: impl Fn(&mut Lane<W>, &PartitionProgress) -> T + Send + Sync + 'static,
+        piece: impl Fn(&mut Lane<W>, &PartitionProgress, &mut T, Duration) -> Option<U> + Send + Sync + 'static,
+    ) -> Result<Coming<U>, LaneLost> {
+        self.begin_work(Command::Beside, begin, piece)
+    }
+
+    fn begin_work<T: Send + 'static, U: Send + 'static>(
+        &mut self,
+        command_of: fn(Job<W>) -> Command<W>,
+        begin: impl Fn(&mut Lane<W>, &PartitionProgress) -> T + Send + Sync + 'static,
+        piece: impl Fn(&mut Lane<W>, &PartitionProgress, &mut T, Duration) -> Option<U> + Send + Sync + 'static,
+    ) -> Result<Coming<U>, LaneLost> {
         self.flush()?;
         let (begin, piece) = (Arc::new(begin), Arc::new(piece));
         let (mut parts, wanted) = (vec![], Arc::new(()));
@@ -261,7 +281,7 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
                 // Nobody waiting for it is no reason to stop.
                 done.map(|done| tell.send(done)).is_some()
             });
-            command.send(Command::Job(job)).map_err(|_| LaneLost)?;
+            command.send(command_of(job)).map_err(|_| LaneLost)?;
             parts.push(part);
         }
         Ok(Coming::of(parts, wanted))

@@ -11,9 +11,9 @@ mod strategies;
 mod told;
 
 use event_feeder::{Batch, DecodedEvent, Position, Slice, key_hash};
-use processor::lane::{Lane, Recorder, SessionOutput, SessionSink, YieldAfter, lane_of};
+use processor::lane::{Lane, Recorder, ScannedSessions, SessionOutput, SessionSink, YieldAfter, lane_of};
 use processor::records::{AlertRow, LateReason, RecordedSpan, SessionSnapshot};
-use processor::totals::{Amount, FoldedNumber, MetricTotals, SessionFold};
+use processor::totals::{Amount, FoldedNumber, MetricTotals, SessionFold, TotalRow};
 use processor::watermark::{IdleAdvances, PartitionProgress, Watermarks};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -162,6 +162,8 @@ fn engine_in_slices(
     let mut turns = turns.iter().copied().chain([0]).cycle();
     let mut progress = PartitionProgress::nothing(&plan, case.until);
     let batches = batches(case, cuts, mix);
+    let scan_at = cuts.first().map_or(0, |cut| cut % batches.len().max(1));
+    let mut scans: Vec<Option<Vec<String>>> = vec![None; lanes];
     for (i, batch) in batches.iter().enumerate() {
         let (before, after) = note(&mut progress, batch);
         for (number, lane) in all.iter_mut().enumerate() {
@@ -169,7 +171,18 @@ fn engine_in_slices(
                 .filter(|i| lane_of(batch.events[*i as usize].hash, lanes) == number)
                 .collect();
             lane.take(batch, &mine, &Watermarks { before, after, silences: &IdleAdvances::default() });
-            folding[number].take(batch, &mine, &Watermarks { before, after, silences: &IdleAdvances::default() });
+            // Sessions are read as they are here, while the lane goes on.
+            let folding = &mut folding[number];
+            if i == scan_at
+                && let Some(horizon) = progress.horizon().filter(|_| i > 0)
+            {
+                scans[number] = Some(read_at_once(folding, horizon, progress.certain()));
+                folding.begin_scan(true, horizon, progress.certain());
+            }
+            folding.take(batch, &mine, &Watermarks { before, after, silences: &IdleAdvances::default() });
+            if let Some(found) = folding.scan_some(YieldAfter::Steps(1)) {
+                assert_eq!(Some(scanned(found)), scans[number].take(), "a scan reads what a standstill does");
+            }
             (0..turns.next().unwrap_or(0)).for_each(|_| lane.go_on());
         }
         let source = batch.start.source;
@@ -178,6 +191,16 @@ fn engine_in_slices(
             all.iter_mut().for_each(|lane| lane.release(progress.clock()));
             folding.iter_mut().for_each(|lane| lane.release(progress.clock()));
         }
+    }
+    for (lane, expected) in folding.iter_mut().zip(scans) {
+        let found = expected.is_some().then(|| {
+            loop {
+                if let Some(found) = lane.scan_some(YieldAfter::Steps(1)) {
+                    break scanned(found);
+                }
+            }
+        });
+        assert_eq!(found, expected, "a scan reads what a standstill does");
     }
     let max_time = progress.max_time();
     let horizon = case.until.or(max_time);
@@ -205,8 +228,29 @@ fn engine_in_slices(
     let mut totals = MetricTotals::new(&plan);
     sessions.iter().for_each(|session| totals.add(&plan, session));
     counted.iter().for_each(|counted| totals.merge(counted));
-    assert_eq!(folded(&plan, folding, horizon), totals, "what is folded is what rows come to");
+    let mut folded = folded(&plan, folding, horizon);
+    for totals in [&mut totals, &mut folded] {
+        totals.set_horizon(horizon, horizon.unwrap_or(Time::MIN));
+    }
+    assert_eq!(total_texts(&plan, &folded), total_texts(&plan, &totals), "what is folded is what rows come to");
     answers(&plan, (&sessions, &counted), outcome.alerts, &late, spans, horizon)
+}
+
+/// All that is read of a lane that stands still.
+fn read_at_once(lane: &mut Lane, horizon: Time, certain: Time) -> Vec<String> {
+    let mut found = ScannedSessions::new(lane.plan());
+    found.outcome.certain = Some(certain);
+    let (outcome, live) = (&mut found.outcome, &mut found.live);
+    lane.read(horizon, outcome, |session| live.push(session));
+    scanned(found)
+}
+
+/// What was read of a lane, in an order of its own.
+fn scanned(found: ScannedSessions) -> Vec<String> {
+    let outcome = &found.outcome;
+    let rows = found.live.iter().chain(&outcome.closed).map(|session| format!("{session:?}"));
+    let beside = outcome.alerts.iter().map(|alert| format!("{alert:?}"));
+    sorted(rows.chain(beside).chain(outcome.stragglers.iter().map(|late| format!("{late:?}"))).collect())
 }
 
 /// What lanes come to that make no rows.
@@ -223,6 +267,12 @@ fn folded(plan: &Plan, lanes: Vec<Lane>, horizon: Option<Time>) -> MetricTotals 
         outcome.folded.into_iter().chain([live]).for_each(|fold| totals.merge(&fold.into_totals().0));
     }
     totals
+}
+
+/// The rows of totals, as texts.
+fn total_texts(plan: &Plan, totals: &MetricTotals) -> Vec<String> {
+    let values = |row: &TotalRow| comparable(plan, row.metric, row.values.iter().map(amount).collect());
+    sorted(totals.rows(plan).iter().map(|row| format!("{} {:?} {:?}", row.metric, row.group, values(row))).collect())
 }
 
 fn answers(
@@ -248,20 +298,7 @@ fn answers(
         alerts: sorted(
             alerts.iter().map(|a| format!("{} {} {} {:?} {:?}", a.key, a.alert, a.start, a.end, a.with)).collect(),
         ),
-        totals: sorted(
-            totals
-                .rows(plan)
-                .iter()
-                .map(|t| {
-                    format!(
-                        "{} {:?} {:?}",
-                        t.metric,
-                        t.group,
-                        comparable(plan, t.metric, t.values.iter().map(amount).collect())
-                    )
-                })
-                .collect(),
-        ),
+        totals: total_texts(plan, &totals),
         late: of(LateReason::BehindWatermark),
         beside: of(LateReason::SessionClosed),
     }

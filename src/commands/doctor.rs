@@ -119,7 +119,11 @@ pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
     for text in &args.sources {
         let (name, place) = named(text);
         if let Some(pattern) = place.strip_prefix("file:") {
-            files::check(&state, &plans, name, pattern, &mut findings);
+            let of_log = |(of, place): (Option<&str>, &str)| {
+                Some(place.strip_prefix("file:")?.to_owned()).filter(|_| of == name)
+            };
+            let log: Vec<String> = args.sources.iter().filter_map(|text| of_log(named(text))).collect();
+            files::check(&state, &plans, name, (pattern, &log), &mut findings);
             continue;
         }
         let keys = source(args, &state, &plans, &declared, name, place, &mut findings)?;

@@ -3,6 +3,7 @@
 use crate::cli::{Run, Sandbox};
 use crate::served::Server;
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -176,15 +177,117 @@ fn damage_that_a_question_meets_is_said_from_then_on() {
 }
 
 #[test]
-fn another_sources_files_are_not_answered_for() {
+fn files_beside_those_that_were_read_are_not_answered_for() {
     let sandbox = state();
     sandbox.file("early.ndjson", events(0..50));
-    let server = Server::start_on(sandbox.path(), &["--source", "file:early.ndjson"]);
+    let server = Server::start_on(sandbox.path(), &["--source", "file:early.ndjson", "--source", "file:log.ndjson"]);
     let sql = "SELECT count FROM totals";
     let run = query(&sandbox, &server, sql);
     assert!(run.code == 1 && run.stderr.contains("[TL3115]") && run.stderr.contains("early.ndjson"), "{}", run.stderr);
     let run = sandbox.run(&["query", sql, "--format", "jsonl", "--server", &server.url]);
     assert_eq!(run.stdout, "{\"count\":10}\n", "what was read is answered for: {}", run.stderr);
+}
+
+#[test]
+fn another_sources_files_are_refused() {
+    let sandbox = state();
+    sandbox.file("next.ndjson", events(0..50));
+    let state = sandbox.path().join("state");
+    let before = tree(&state);
+    let run = |more: &[&str]| {
+        let serve = ["serve", "video.tl", "--state", "state", "--listen", "127.0.0.1:0", "--exit-at-end"];
+        sandbox.run(&[&serve[..], more].concat())
+    };
+    let refused = run(&["--source", "file:next*.ndjson"]);
+    assert_eq!(refused.code, 4, "{}", refused.stderr);
+    for text in ["[TL2108]", "log.ndjson", "--source file:OLD --source file:NEW"] {
+        assert!(refused.stderr.contains(text), "{text}: {}", refused.stderr);
+    }
+    assert!(tree(&state) == before, "a start that is refused writes nothing");
+    let doctor = sandbox.run(&["doctor", "--state", "state", "--source", "file:next*.ndjson"]);
+    assert!(doctor.code == 1 && doctor.stdout.contains("[TL2108]"), "{}", doctor.stdout);
+    // Both named, it goes on from the one with the other.
+    let both = ["--source", "file:log.ndjson", "--source", "file:next*.ndjson"];
+    assert_eq!(run(&both).code, 0);
+    let doctor = sandbox.run(&[&["doctor", "--state", "state"][..], &both].concat());
+    assert_eq!(doctor.code, 0, "{}", doctor.stdout);
+}
+
+/// Copies a folder with all that is in it.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (path, to) = (entry.as_ref().unwrap().path(), to.join(entry.as_ref().unwrap().file_name()));
+        match path.is_dir() {
+            true => copy(&path, &to),
+            false => drop(std::fs::copy(&path, to).unwrap()),
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_was_copied_or_moved_counts_once() {
+    let sandbox = state();
+    let other = Sandbox::new();
+    let copied = other.path().join("copied");
+    copy(sandbox.path(), &copied);
+    let moved = other.path().join("moved");
+    copy(sandbox.path(), &other.path().join("before"));
+    std::fs::rename(other.path().join("before"), &moved).unwrap();
+    for folder in [&copied, &moved] {
+        let mut doctor = sandbox.command();
+        let doctor = doctor.args(["doctor", "--state", "state", "--source", "file:log.ndjson"]).current_dir(folder);
+        let said = String::from_utf8(doctor.output().unwrap().stdout).unwrap();
+        assert!(said.contains("[TL2117]") && !said.contains("fault"), "{said}");
+        let server = Server::start_on(folder, &["--source", "file:*.ndjson"]);
+        let run = query(&sandbox, &server, "SELECT count FROM totals");
+        assert_eq!(run.stdout, "{\"count\":10}\n", "{}", run.stderr);
+        // It goes on, as the first one would.
+        let mut log = std::fs::OpenOptions::new().append(true).open(folder.join("log.ndjson")).unwrap();
+        log.write_all(events(10..12).as_bytes()).unwrap();
+        assert_eq!(query(&sandbox, &server, "SELECT count FROM totals").stdout, "{\"count\":12}\n");
+    }
+}
+
+#[test]
+fn a_log_that_was_put_back_from_a_copy_is_gone_on_with() {
+    let sandbox = state();
+    let log = sandbox.path().join("log.ndjson");
+    std::fs::copy(&log, sandbox.path().join("backup")).unwrap();
+    std::fs::rename(sandbox.path().join("backup"), &log).unwrap();
+    let run = serve(&sandbox, &[]);
+    assert!(run.code == 0 && run.stderr.contains("TL2117"), "{}", run.stderr);
+    let run = serve(&sandbox, &[]);
+    assert!(run.code == 0 && !run.stderr.contains("TL2117"), "it is known from then on: {}", run.stderr);
+    let server = Server::start_on(sandbox.path(), &["--source", "file:log.ndjson"]);
+    assert_eq!(query(&sandbox, &server, "SELECT count FROM totals").stdout, "{\"count\":10}\n");
+}
+
+#[test]
+fn copies_of_a_file_are_named_and_count() {
+    let sandbox = state();
+    for copy in ["log (1).ndjson", "log2.ndjson"] {
+        std::fs::copy(sandbox.path().join("log.ndjson"), sandbox.path().join(copy)).unwrap();
+    }
+    let run = sandbox.run(&["eval", "video.tl", "log (1).ndjson", "log.ndjson", "--show", "totals"]);
+    assert!(run.code == 0 && run.stderr.contains("[TL2118]"), "{}", run.stderr);
+    assert!(run.stderr.contains("log.ndjson: it has as many bytes as"), "{}", run.stderr);
+    let run = sandbox.run(&["eval", "video.tl", "log.ndjson", "--show", "totals"]);
+    assert!(run.code == 0 && !run.stderr.contains("TL2118"), "{}", run.stderr);
+    for _ in 0..2 {
+        let server = Server::start_on(sandbox.path(), &["--source", "file:log?.ndjson", "--source", "file:log.ndjson"]);
+        let ask = || query(&sandbox, &server, "SELECT remarks FROM queries").stdout;
+        // It is said when the last of them is opened, which an answer does not wait for.
+        let mut said = ask();
+        for _ in 0..50 {
+            if said.contains("TL2118") {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            said = ask();
+        }
+        assert!(said.contains("TL2118") && said.contains("log2.ndjson"), "at each start: {said}");
+    }
 }
 
 #[test]

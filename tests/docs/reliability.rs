@@ -26,6 +26,7 @@ fn folders(command: &str) -> Option<&'static [&'static str]> {
             "timeline-core/src",
             "timeline-dsl/src",
         ]),
+        () if of("--bins") => Some(&["src"]),
         () if of("--test main") => Some(&["tests"]),
         () if of("--test reference") => Some(&["processor/tests"]),
         () => None,

@@ -76,7 +76,7 @@ const HEAVY: &[(&str, &str)] = &[
     ("arrow_flight", "processor/src/flight/"),
     ("datafusion", "processor/src/sql/"),
     ("delta_kernel", "processor/src/history/delta.rs"),
-    ("object_store", "processor/checkpoint/src/bucket.rs"),
+    ("object_store", "processor/checkpoint/src/"),
     ("tokio_rustls", "processor/src/tls.rs"),
     ("tonic", "processor/src/flight/"),
     ("wasmtime", "processor/src/operators/runtime.rs"),

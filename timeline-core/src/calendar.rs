@@ -54,6 +54,11 @@ pub fn instant_text(at: Time) -> String {
     }
 }
 
+/// The instant as RFC 3339 in UTC with all nine digits: such texts are in the order of their instants.
+pub fn whole_instant_text(at: Time) -> String {
+    rfc3339(at, true).as_str().to_owned()
+}
+
 /// The instant that a text of [`rfc3339`] names.
 pub(crate) fn parse_rfc3339(text: &str) -> Option<Time> {
     text.parse::<Timestamp>().ok().and_then(|at| Time::try_from(at.as_nanosecond()).ok())

@@ -34,6 +34,7 @@ pub mod reference;
 pub mod value;
 
 pub use calendar::instant_text;
+pub use calendar::whole_instant_text;
 pub use calendar::zone_digest;
 pub use near::nearest;
 pub use number::Linear;

@@ -1,7 +1,8 @@
 //! How a file is known again.
 //!
 //! A file is known by its identity on its file system (inode) and by a digest of its beginning. The device number
-//! is kept but not compared: file systems get new ones when they are mounted again.
+//! is kept but not compared: file systems get new ones when they are mounted again. A copy is taken for the file itself only
+//! where it has all bytes that are known of it (`again`).
 //! **Invariant:** a [`FilePrefix`] only ever grows, and only over bytes that follow those it was made of.
 
 use super::digest::Digested;
@@ -27,6 +28,9 @@ pub struct KnownFile {
     /// What was read of it; none of Parquet, nor where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<Digested>,
+    /// What it ended with when it was read, of a file that is read only when it is whole: of Parquet, and of what is packed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<FileEnd>,
 }
 
 /// What a file system calls a file.
@@ -69,6 +73,26 @@ impl FilePrefix {
     }
 }
 
+/// The end of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEnd {
+    /// How long the file is, in bytes.
+    pub length: u64,
+    /// The BLAKE3 digest in hexadecimal of its last [`FilePrefix::LENGTH_MAX`] bytes, or of all of them.
+    pub digest: String,
+}
+
+impl FileEnd {
+    /// That of the first so many bytes of a file.
+    pub(super) fn of(file: &mut File, length: u64) -> io::Result<Self> {
+        let bytes = length.min(FilePrefix::LENGTH_MAX);
+        let mut end = Vec::with_capacity(bytes as usize);
+        file.seek(SeekFrom::Start(length - bytes))?;
+        file.take(bytes).read_to_end(&mut end)?;
+        Ok(FileEnd { length, digest: blake3::hash(&end).to_hex().to_string() })
+    }
+}
+
 impl KnownFile {
     /// A file that is seen for the first time.
     pub(crate) fn new(name: &str) -> Result<Self, Error> {
@@ -77,7 +101,7 @@ impl KnownFile {
         let metadata = file.metadata().map_err(Error::read(name))?;
         let bytes = beginning(&mut file).map_err(Error::read(name))?;
         let (name, identity, head) = (name.to_owned(), FileIdentity::of(&metadata), FilePrefix::of(&bytes));
-        Ok(KnownFile { name, identity, head, closed: None, read: None })
+        Ok(KnownFile { name, identity, head, closed: None, read: None, end: None })
     }
 
     /// Compares all that was read of it with what is there; how many bytes that were, `None` where that is not known.
@@ -86,6 +110,49 @@ impl KnownFile {
         let mut file = File::open(&self.name).map_err(Error::read(&self.name))?;
         digested.compare(&mut file, &self.name)?;
         Ok(Some(digested.bytes))
+    }
+
+    /// Notes what it ends with, if that is not noted: it is whole.
+    pub(super) fn note_end(&mut self) -> Result<(), Error> {
+        if self.end.is_none() {
+            let mut file = self.open(0)?;
+            let end = file.metadata().and_then(|metadata| FileEnd::of(&mut file, metadata.len()));
+            self.end = Some(end.map_err(Error::read(&self.name))?);
+        }
+        Ok(())
+    }
+
+    /// Whether a file begins with what this one began with.
+    pub(super) fn begins_like(&self, name: &str) -> bool {
+        if crate::packed::refuse_pipe(name).is_err() {
+            return false;
+        }
+        let bytes = File::open(name).and_then(|mut file| beginning(&mut file)).unwrap_or_default();
+        bytes.get(..self.head.length as usize).is_some_and(|known| FilePrefix::of(known) == self.head)
+    }
+
+    /// Takes the file that lies under the name now for this one, whatever the file system calls it: it must have all bytes that
+    /// are known of this one.
+    ///
+    /// # Errors
+    ///
+    /// What differs; the file is then known as before.
+    pub(super) fn take_again(&mut self) -> Result<(), Error> {
+        let mut file = File::open(&self.name).map_err(Error::read(&self.name))?;
+        let metadata = file.metadata().map_err(Error::read(&self.name))?;
+        let mut again = KnownFile { identity: FileIdentity::of(&metadata), ..self.clone() };
+        again.check(&mut file, self.read.as_ref().map_or(0, |read| read.bytes))?;
+        if let Some(read) = &self.read {
+            read.compare(&mut file, &self.name)?;
+        }
+        if let Some(end) = &self.end {
+            let is_same = FileEnd::of(&mut file, end.length).map_err(Error::read(&self.name))? == *end;
+            if !is_same {
+                return Err(Error::Replaced { file: self.name.clone(), what: "it ends with other bytes" });
+            }
+        }
+        *self = again;
+        Ok(())
     }
 
     /// Opens the file, which must be the one that is known, and have at least the `read` bytes that were read of it.

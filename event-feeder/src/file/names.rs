@@ -5,35 +5,78 @@
 //! literally.
 
 use crate::Error;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use timeline_core::nearest;
 
 /// The absolute names of the files that the patterns match, in the order of the log: by their bytes, each once.
 pub(crate) fn expand(patterns: &[String]) -> Result<Vec<String>, Error> {
     let mut names = vec![];
     for pattern in patterns {
-        let path = std::path::absolute(pattern).map_err(Error::read(pattern))?;
-        if path.exists() || !is_pattern(pattern) {
-            if path.exists() {
-                names.push(path);
-            }
-            continue;
-        }
-        let mut found = vec![PathBuf::new()];
-        for component in path.components() {
-            let component = component.as_os_str();
-            match component.to_str().filter(|name| is_pattern(name)) {
-                None => found.iter_mut().for_each(|path| path.push(component)),
-                Some(pattern) => found = found.iter().flat_map(|folder| matching(folder, pattern)).collect(),
-            }
-        }
-        names.extend(found.into_iter().filter(|path| path.is_file()));
+        names.extend(expand_one(pattern)?.1);
     }
-    let mut names = names.into_iter().map(utf8).collect::<Result<Vec<String>, Error>>()?;
     names.sort_unstable();
     names.dedup();
     Ok(names)
+}
+
+/// The same names by what each is called within the folder that its pattern is about: all before its first wildcard.
+pub(crate) fn within(patterns: &[String]) -> Result<BTreeMap<String, Vec<String>>, Error> {
+    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for pattern in patterns {
+        let (folder, names) = expand_one(pattern)?;
+        for name in names {
+            let relative = Path::new(&name).strip_prefix(&folder).ok().and_then(Path::to_str);
+            if let Some(relative) = relative {
+                all.entry(relative.to_owned()).or_default().push(name);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Whether the patterns stand for a file of that absolute name, be it there or not.
+pub(crate) fn stand_for(patterns: &[String], name: &str) -> bool {
+    let name = Path::new(name);
+    let is_one = |pattern: &String| {
+        let Ok(path) = std::path::absolute(pattern) else { return false };
+        if path == name {
+            return true;
+        }
+        let same_depth = path.components().count() == name.components().count();
+        same_depth
+            && is_pattern(pattern)
+            && !path.exists()
+            && path.components().zip(name.components()).all(|(wanted, part)| {
+                let (wanted, part) = (wanted.as_os_str(), part.as_os_str());
+                wanted == part || wanted.to_str().is_some_and(|wanted| is_pattern(wanted) && takes(wanted, part))
+            })
+    };
+    patterns.iter().any(is_one)
+}
+
+/// The folder that a name or pattern is about, and the absolute names that it stands for now.
+fn expand_one(pattern: &str) -> Result<(PathBuf, Vec<String>), Error> {
+    let path = std::path::absolute(pattern).map_err(Error::read(pattern))?;
+    if path.exists() || !is_pattern(pattern) {
+        let folder = path.parent().unwrap_or(&path).to_owned();
+        let names = if path.exists() { vec![utf8(path)?] } else { vec![] };
+        return Ok((folder, names));
+    }
+    let wildcard = |component: &Component<'_>| component.as_os_str().to_str().is_some_and(is_pattern);
+    let folder: PathBuf = path.components().take_while(|component| !wildcard(component)).collect();
+    let mut found = vec![PathBuf::new()];
+    for component in path.components() {
+        let component = component.as_os_str();
+        match component.to_str().filter(|name| is_pattern(name)) {
+            None => found.iter_mut().for_each(|path| path.push(component)),
+            Some(pattern) => found = found.iter().flat_map(|folder| matching(folder, pattern)).collect(),
+        }
+    }
+    let names = found.into_iter().filter(|path| path.is_file()).map(utf8).collect::<Result<_, Error>>()?;
+    Ok((folder, names))
 }
 
 /// The name in the folder of a name or pattern that is most like it, as it would be written instead.
@@ -67,15 +110,13 @@ fn utf8(path: PathBuf) -> Result<String, Error> {
 /// Entries of a folder; a folder that cannot be read has none, as in a shell.
 fn matching(folder: &Path, pattern: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let hidden = pattern.starts_with('.');
-    entries
-        .filter(|entry| {
-            let name = entry.file_name();
-            let name = name.as_encoded_bytes();
-            (hidden || !name.starts_with(b".")) && matches(pattern.as_bytes(), name)
-        })
-        .map(|entry| entry.path())
-        .collect()
+    entries.filter(|entry| takes(pattern, &entry.file_name())).map(|entry| entry.path()).collect()
+}
+
+/// Whether a pattern takes the name of a file or a folder, which is hidden if it begins with a dot.
+fn takes(pattern: &str, name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    (pattern.starts_with('.') || !name.starts_with(b".")) && matches(pattern.as_bytes(), name)
 }
 
 /// Whether a pattern takes the whole name. Goes back to the last `*` only, so the time is at most their product.
@@ -172,6 +213,21 @@ mod tests {
         assert_eq!(expand(&["b.log", "*.log", "gone"]), [at("[x].log"), at("a.log"), at("b.log")]);
         assert_eq!(expand(&["[x].log"]), [at("[x].log")]);
         assert_eq!(expand(&["s*/*.log"]), [at("sub/c.log")]);
+        let within = |pattern: &str| within(&[at(pattern)]).unwrap().into_keys().collect::<Vec<_>>();
+        assert_eq!(within("*.log"), ["[x].log", "a.log", "b.log"]);
+        assert_eq!(within("s*/*.log"), ["sub/c.log"]);
+        assert_eq!(within("sub/c.log"), ["c.log"]);
+        for (pattern, name, want) in [
+            ("*.log", "a.log", true),
+            ("*.log", "gone.log", true),
+            ("*.log", "sub/c.log", false),
+            ("s*/*.log", "some/x.log", true),
+            ("*.log", ".hidden.log", false),
+            ("gone", "gone", true),
+            ("[x].log", "x.log", false),
+        ] {
+            assert_eq!(stand_for(&[at("none"), at(pattern)], &at(name)), want, "{pattern} {name}");
+        }
         assert!(expand(&["*.none"]).is_empty());
     }
 }

@@ -1,5 +1,6 @@
 //! Looking at the files from outside: new names, closed files that grow, files that are not what they were.
 
+use super::again::put_back;
 use super::known::{FileIdentity, KnownFile};
 use super::{FileSource, Mode, ToldNotices, names};
 use crate::{Error, Notice, RecordCode};
@@ -156,7 +157,15 @@ impl FileSource {
                 metadata => metadata.map_err(Error::read(&known.name))?,
             };
             if FileIdentity::of(&under_name).inode != known.identity.inode {
-                return Err(Error::Replaced { file: known.name.clone(), what: "the name stands for another file now" });
+                let what = "the name stands for another file now";
+                let replaced = |_| Error::Replaced { file: known.name.clone(), what };
+                let mut same = known.clone();
+                same.take_again().map_err(replaced)?;
+                self.watch.say(RecordCode::KnownAgain, &known.name, put_back(0));
+                *known = same;
+                // It is opened where reading was.
+                self.current = None;
+                return Ok(());
             }
         }
         let metadata = file.metadata().map_err(Error::read(&known.name))?;

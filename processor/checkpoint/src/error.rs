@@ -31,6 +31,8 @@ pub enum Error {
     Poisoned {
         /// The first failure, in words.
         cause: String,
+        /// What the system said, where it was a write that failed.
+        kind: Option<std::io::ErrorKind>,
     },
     /// The place once held a job and its heads are gone. Never treated as a new, empty one.
     #[error("[{code}] {0}", code = StateCode::Broken)]

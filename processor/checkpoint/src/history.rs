@@ -24,6 +24,10 @@ const NOTE: &str = "history.json";
 /// How that is called by somebody who moved the history to where it is named next.
 const MOVED: &str = "history-moved.json";
 
+/// How often the note is made before it is given up: beyond the first attempt somebody takes it away, or no answer says whether
+/// it was made.
+const ATTEMPTS: u32 = 3;
+
 /// Whether tables of history are in a place.
 fn has_tables(place: &StateLocation) -> Result<bool, Error> {
     for table in ["finals", "alerts", "late_events", "dead_letters", "totals"] {
@@ -121,14 +125,13 @@ impl StateLocation {
         if place.is_empty() || is_own {
             return Err(HistoryError::InState(place));
         }
-        // Beyond the second attempt somebody takes the note away while we look.
-        for _ in 0..2 {
+        for _ in 0..ATTEMPTS {
             if let Some(note) = self.history_note()? {
                 if note.place != place {
                     let (there, asked) = (self.history_at(&note.place)?.to_string(), place);
                     return Err(HistoryError::Elsewhere { there, asked });
                 }
-                break;
+                return self.history_at(&place);
             }
             let at = self.history_at(&place)?;
             let own = self.own_store("");
@@ -136,13 +139,10 @@ impl StateLocation {
                 return Err(HistoryError::Taken(at.to_string()));
             }
             let note = record::encode(&HistoryMarker { format: FORMAT, place: place.clone() });
-            match own.put(NOTE, &note) {
-                Ok(()) => return Ok(at),
-                Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(Error::from(error).into()),
-            }
+            // Others may begin at the same time: they see it whole or not at all, and whose it is is read back.
+            own.create(NOTE, &note).map_err(Error::from)?;
         }
-        self.history_at(&place)
+        Err(Error::Unclear { object: NOTE.to_owned() }.into())
     }
 
     fn history_note(&self) -> Result<Option<HistoryMarker>, HistoryError> {
@@ -286,6 +286,27 @@ mod tests {
         }
         let other = state.keep_history(dir.path().join("other").to_str().unwrap()).unwrap_err();
         assert!(other.to_string().contains("is in ") && other.to_string().contains("lake"), "{other}");
+    }
+
+    #[test]
+    fn processors_that_begin_at_the_same_time_see_a_whole_note_or_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let lake = dir.path().join("lake");
+        for round in 0..50 {
+            let state = StateLocation::from(dir.path().join(format!("state-{round}")));
+            let begin = || StateLocation::keep_history(&state, lake.to_str().unwrap()).map(|place| place.to_string());
+            let places = std::thread::scope(|scope| {
+                let others: Vec<_> = (0..4).map(|_| scope.spawn(begin)).collect();
+                // Whoever only looks, as `doctor` does, meets nothing that is half written either.
+                while !others.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                    state.history().unwrap();
+                }
+                others.into_iter().map(|other| other.join().unwrap()).collect::<Vec<_>>()
+            });
+            for place in places {
+                assert_eq!(place.unwrap(), lake.display().to_string(), "round {round}");
+            }
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! gone although they read back well, so only a new process that recovers from what is really there may go on.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -276,7 +277,7 @@ impl Putter {
         shared.pending().insert(name.clone());
         if let Err(error) = shared.store.put(&name, bytes) {
             // One that is there has these bytes, or is found to be broken when it is read.
-            if error.source.kind() != std::io::ErrorKind::AlreadyExists {
+            if error.source.kind() != io::ErrorKind::AlreadyExists {
                 shared.pending().remove(&name);
                 return Err(error.into());
             }
@@ -319,7 +320,8 @@ pub(super) struct WriterShared {
 #[derive(Clone)]
 enum Stopped {
     Fenced(Option<Owner>),
-    Failed(String),
+    /// In words, and what the system said where it was the store.
+    Failed(String, Option<io::ErrorKind>),
 }
 
 impl WriterShared {
@@ -328,7 +330,7 @@ impl WriterShared {
         match self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone() {
             None => Ok(()),
             Some(Stopped::Fenced(by)) => Err(Error::Fenced { by }),
-            Some(Stopped::Failed(cause)) => Err(Error::Poisoned { cause }),
+            Some(Stopped::Failed(cause, kind)) => Err(Error::Poisoned { cause, kind }),
         }
     }
 
@@ -336,7 +338,8 @@ impl WriterShared {
     pub(super) fn stop(&self, error: Error) -> Error {
         let reason = match &error {
             Error::Fenced { by } => Stopped::Fenced(by.clone()),
-            other => Stopped::Failed(other.to_string()),
+            Error::Store(error) => Stopped::Failed(error.to_string(), Some(error.source.kind())),
+            other => Stopped::Failed(other.to_string(), None),
         };
         self.stopped.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason);
         error

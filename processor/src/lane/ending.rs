@@ -34,7 +34,9 @@ impl<W: Watcher> Lane<W> {
         if let Some(duplicates) = &mut self.duplicates {
             duplicates.forget(clock);
         }
-        while let Some(bucket) = self.held.as_mut().and_then(|held| held.pop(clock)) {
+        loop {
+            self.read_before_release(clock);
+            let Some(bucket) = self.held.as_mut().and_then(|held| held.pop(clock)) else { break };
             let mut words = std::mem::take(&mut self.words);
             for (i, event) in bucket.events.iter().enumerate() {
                 if self.is_over() || !self.step(event.slot, &bucket.unpack(event, &mut words), || event.position) {
@@ -68,7 +70,7 @@ impl<W: Watcher> Lane<W> {
                 return;
             }
         }
-        if self.evaluator.dictionary().len() > 2 * self.texts_kept {
+        if self.evaluator.dictionary().len() > 2 * self.texts_kept && !self.is_scanning() {
             self.collect_texts();
         }
     }
@@ -93,6 +95,7 @@ impl<W: Watcher> Lane<W> {
         if self.slab.meta(slot).life != SlotContent::Live {
             return true;
         }
+        self.read_before_change(slot);
         match self.end_if_due(slot, until) {
             EndCheck::Paused => return false,
             EndCheck::Over => return true,
@@ -127,6 +130,7 @@ impl<W: Watcher> Lane<W> {
     /// Ends a live session if that is due. One that does not go on and lingers is looked at again.
     fn end_if_due(&mut self, slot: Slot, frontier: Time) -> EndCheck {
         self.steps += 1;
+        self.read_before_change(slot);
         // A session out of an image has none before its next event.
         while self.watchers.len() <= slot as usize {
             self.watchers.push(W::new(self.evaluator.plan()));
@@ -198,6 +202,7 @@ impl<W: Watcher> Lane<W> {
 
     /// Forgets the session of a slot, and its key unless events of it wait.
     fn forget_slot(&mut self, slot: Slot) {
+        self.read_before_change(slot);
         self.removed.push(self.slab.key(slot).clone());
         let meta = self.slab.meta(slot);
         self.lives.change(meta.life, SlotContent::Empty);

@@ -8,6 +8,7 @@
 //! Those differences no answer sees, for answers are read through a horizon.
 
 mod backlog;
+mod concurrent_scan;
 mod dedup;
 mod ending;
 pub mod image;
@@ -23,6 +24,7 @@ mod slab;
 mod wheel;
 
 pub use backlog::YieldAfter;
+pub use concurrent_scan::ScannedSessions;
 pub use live_alerts::AlertScan;
 pub use read::SessionScan;
 pub use recorder::Recorder;
@@ -34,6 +36,7 @@ use crate::totals::SessionFold;
 use crate::watermark::Watermarks;
 use backlog::{Backlog, WorkSlice};
 use compact_str::CompactString;
+use concurrent_scan::ConcurrentScan;
 use dedup::Duplicates;
 use event_feeder::{Batch, Position, Slice};
 use lives::Lives;
@@ -98,6 +101,8 @@ pub struct Lane<W = ()> {
     words: Vec<u64>,
     /// One for each slot.
     watchers: Vec<W>,
+    /// Sessions that are being read while the lane goes on.
+    scan: Option<Box<ConcurrentScan>>,
 }
 
 impl<W: Watcher> Lane<W> {
@@ -141,6 +146,7 @@ impl<W: Watcher> Lane<W> {
             texts_kept: TEXTS_MIN,
             words: vec![0; plan.columns.len()],
             watchers: vec![],
+            scan: None,
             evaluator,
         }
     }
@@ -344,6 +350,7 @@ impl<W: Watcher> Lane<W> {
     #[inline]
     fn step(&mut self, slot: Slot, event: &PackedEvent<'_>, position: impl Fn() -> Position) -> bool {
         self.steps += 1;
+        self.read_before_change(slot);
         while self.watchers.len() <= slot as usize {
             self.watchers.push(W::new(self.evaluator.plan()));
         }

@@ -132,13 +132,18 @@ impl<W: Watcher> Lane<W> {
     }
 
     fn next_of(&mut self, reading: &mut SessionScan) -> Option<SessionCopy> {
-        let slot = reading.slots.pop_front()?;
+        let slot = reading.pop()?;
+        Some(self.copy_with_waiting(reading, slot))
+    }
+
+    /// A copy of a session with the events that wait for it.
+    pub(super) fn copy_with_waiting(&mut self, reading: &mut SessionScan, slot: Slot) -> SessionCopy {
         self.read_sessions += 1;
         let mut waiting = reading.waiting.of(slot);
         if waiting.len() > 1 {
             waiting.sort_by_key(|place| place.event(&self.held, &self.backlog).1.sort_key());
         }
-        Some(SessionCopy { waiting: waiting.into(), ..self.copy(slot, std::mem::take(&mut reading.spare)) })
+        SessionCopy { waiting: waiting.into(), ..self.copy(slot, std::mem::take(&mut reading.spare)) }
     }
 
     /// A copy of a session, to be worked at.
@@ -149,7 +154,7 @@ impl<W: Watcher> Lane<W> {
     }
 
     /// Lets what waits happen to a copy, and reads it; false if there are more timers to go through than may be now.
-    fn read_copy(
+    pub(super) fn read_copy(
         &mut self,
         copied: &mut SessionCopy,
         horizon: Time,
@@ -160,6 +165,7 @@ impl<W: Watcher> Lane<W> {
         while self.watchers.len() <= *slot as usize {
             self.watchers.push(W::new(self.evaluator.plan()));
         }
+        let columns = self.evaluator.plan().columns.len();
         let mut work = SessionWork {
             evaluator: &mut self.evaluator,
             rules: &self.rules,
@@ -170,11 +176,12 @@ impl<W: Watcher> Lane<W> {
             watcher: &mut self.watchers[*slot as usize],
             pace: TimerBudget { most, ..std::mem::replace(pace, TimerBudget::new(None, most)) },
         };
-        let (mut dense, mut is_paused) = (vec![0; self.words.len()], false);
+        let (mut dense, mut is_paused) = (vec![], false);
         while let Some((bucket, held)) = waiting.front().map(|place| place.event(&self.held, &self.backlog)) {
             if held.time > horizon {
                 break;
             }
+            dense.resize(columns, 0);
             let step = work.step(&bucket.unpack(held, &mut dense), self.unseen);
             is_paused = step == StepResult::Paused;
             if is_paused {
@@ -192,6 +199,38 @@ impl<W: Watcher> Lane<W> {
         let is_read = !is_paused && work.read(horizon, live);
         *pace = work.pace;
         is_read
+    }
+}
+
+impl SessionScan {
+    /// Those that are not begun.
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.slots.iter().copied()
+    }
+
+    /// Takes the next one that is not begun.
+    pub(super) fn pop(&mut self) -> Option<Slot> {
+        self.slots.pop_front()
+    }
+
+    /// Takes the one that is on the way.
+    pub(super) fn take_now(&mut self) -> Option<SessionCopy> {
+        self.now.take()
+    }
+
+    /// Takes the one that is on the way if it is of a slot.
+    pub(super) fn take_now_of(&mut self, slot: Slot) -> Option<SessionCopy> {
+        self.now.take_if(|now| now.slot == slot)
+    }
+
+    /// One is on the way.
+    pub(super) fn put_now(&mut self, copied: SessionCopy) {
+        self.now = Some(copied);
+    }
+
+    /// The memory of a copy that was read.
+    pub(super) fn keep_memory(&mut self, copied: SessionCopy) {
+        self.spare = copied.words;
     }
 }
 

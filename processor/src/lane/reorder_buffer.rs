@@ -96,6 +96,12 @@ impl ReorderBuffer {
         self.buckets.entry(event.time.div_euclid(self.width)).or_default().push(event, words);
     }
 
+    /// The bucket that [`ReorderBuffer::pop`] would give.
+    pub(super) fn due(&self, watermark: Time) -> Option<&TimeBucket> {
+        let released = self.released.max(watermark.div_euclid(self.width));
+        self.buckets.first_key_value().filter(|(at, _)| **at < released).map(|(_, bucket)| bucket)
+    }
+
     /// The first bucket, sorted, if the watermark is beyond all of it.
     pub(super) fn pop(&mut self, watermark: Time) -> Option<TimeBucket> {
         // Events at the watermark itself may still come.

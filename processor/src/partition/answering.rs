@@ -3,18 +3,17 @@
 use super::ask::{AnswerSender, Ask, NoAnswer, PartitionAnswer};
 use super::{ANSWER_LOOK, AT_ONCE, Error, Partition};
 use crate::code::StateCode;
-use crate::lane::{Lane, LaneSize, SessionOutput, SessionSink, YieldAfter};
+use crate::lane::{Lane, LaneSize, ScannedSessions, SessionOutput, SessionSink, YieldAfter};
 use crate::pipeline::Coming;
 use crate::records::{LateEvent, SessionSnapshot};
 use crate::results::Pending;
-use crate::totals::{MetricTotals, SessionFold};
+use crate::totals::MetricTotals;
 use crate::watermark::PartitionProgress;
 use event_feeder::world::Instant;
 use event_feeder::{Target, key_hash};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use timeline_core::plan::Plan;
 
 /// A question that waits until a position is reached.
 pub(super) struct Waiting {
@@ -33,34 +32,29 @@ pub(super) struct Questions {
     pub delayed: VecDeque<(Ask, AnswerSender)>,
     /// The one that lanes are read for.
     pub answering: Option<Answering>,
+    /// The one that they are read for beside what they do.
+    pub scanning: Option<Scanning>,
 }
 
 impl Questions {
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.delayed.is_empty() && self.answering.is_none()
-    }
-}
-
-/// What is read of a lane for an answer.
-pub(super) struct LaneReading {
-    outcome: SessionOutput,
-    live: Vec<SessionSnapshot>,
-    /// What all sessions come to; nothing where only some are read.
-    fold: SessionFold,
-}
-
-impl LaneReading {
-    fn new(plan: &Plan) -> Self {
-        LaneReading { outcome: SessionOutput::default(), live: vec![], fold: SessionFold::new(plan) }
+        self.waiting.is_empty() && self.delayed.is_empty() && self.answering.is_none() && self.scanning.is_none()
     }
 }
 
 /// A question that lanes are read for, piece by piece.
 pub(super) struct Answering {
     sizes: Vec<LaneSize>,
-    parts: Coming<LaneReading>,
+    parts: Coming<ScannedSessions>,
     wanted: Wanted,
+    reply: AnswerSender,
+}
+
+/// A question that lanes are read for while they go on, with what was known of all else where it began.
+pub(super) struct Scanning {
+    answer: PartitionAnswer,
+    parts: Coming<ScannedSessions>,
     reply: AnswerSender,
 }
 
@@ -134,7 +128,7 @@ impl Partition {
         if !reply.is_wanted() {
             return Ok(());
         }
-        if ask != Ask::Status && (self.is_busy_reading() || self.is_behind()?) {
+        if ask != Ask::Status && (!self.may_begin(&ask) || self.is_behind()?) {
             self.questions.delayed.push_back((ask, reply));
             return Ok(());
         }
@@ -144,14 +138,24 @@ impl Partition {
     /// Answers what waited for lanes that were behind.
     pub(super) fn answer_delayed(&mut self) -> Result<(), Error> {
         self.finish_answer(Duration::ZERO)?;
-        while !self.is_busy_reading() && !self.questions.delayed.is_empty() && !self.is_behind()? {
-            let Some((ask, reply)) = self.questions.delayed.pop_front() else { break };
+        loop {
+            let next = self.questions.delayed.iter().position(|(ask, _)| self.may_begin(ask));
+            let Some(next) = next.filter(|_| !self.is_busy_reading()) else { break };
+            if self.is_behind()? {
+                break;
+            }
+            let Some((ask, reply)) = self.questions.delayed.remove(next) else { break };
             if !reply.is_wanted() {
                 continue;
             }
             self.answer(&ask, reply)?;
         }
         Ok(())
+    }
+
+    /// Whether a question can be begun as far as others are concerned that are being answered.
+    fn may_begin(&self, ask: &Ask) -> bool {
+        !(self.is_busy_reading() || ask.scans() && self.questions.scanning.is_some())
     }
 
     /// Whether nothing is to be fed now: lanes are behind, or are read.
@@ -176,7 +180,7 @@ impl Partition {
         self.questions.waiting.retain(|waiting| waiting.reply.is_wanted());
         for mut waiting in std::mem::take(&mut self.questions.waiting) {
             let is_reached = self.ingest.is_reached(&mut waiting.targets);
-            if is_reached && !self.is_busy_reading() && !self.is_behind()? {
+            if is_reached && self.may_begin(&waiting.ask) && !self.is_behind()? {
                 self.answer(&waiting.ask, waiting.reply)?;
             } else {
                 self.questions.waiting.push(waiting);
@@ -212,40 +216,36 @@ impl Partition {
         }
         self.look_for_leaps();
         if *ask == Ask::Status {
-            return self.tell(sizes, vec![], &Wanted::by(ask), &reply);
+            return self.tell(&sizes, vec![], &Wanted::by(ask), &reply);
         }
-        let (wants_sessions, plan) = (*ask != Ask::Totals, Arc::clone(&self.plan));
-        let keys = ask.keys();
+        if ask.scans() {
+            return self.scan(ask, &sizes, reply);
+        }
+        let (plan, keys) = (Arc::clone(&self.plan), ask.keys());
         let whole = keys.is_none();
         let mut wanted: Vec<(u64, String)> =
             keys.iter().flatten().map(|key| (key_hash(key.as_bytes()), key.clone())).collect();
         wanted.sort_unstable();
         let begin = move |lane: &mut Lane, _: &PartitionProgress| {
             let reading = if whole { lane.to_read() } else { lane.to_read_keys(&wanted) };
-            (reading, Some(LaneReading::new(lane.plan())))
+            (reading, Some(ScannedSessions::new(lane.plan())))
         };
         let parts = self.pipeline.work(begin, move |lane, progress, (reading, part), length| {
             let own = part.as_mut()?;
             if let Some(horizon) = progress.horizon() {
-                let LaneReading { outcome, live, fold } = &mut *own;
+                let ScannedSessions { outcome, live, fold } = &mut *own;
                 outcome.certain = Some(progress.certain());
-                let mut read =
-                    |mut sink| lane.read_some(reading, horizon, outcome, &mut sink, YieldAfter::After(length));
-                let is_done = if wants_sessions {
-                    read(SessionSink::Rows(&mut |session: SessionSnapshot| {
-                        if whole {
-                            fold.add(&plan, &session);
-                        }
-                        live.push(session);
-                    }))
-                } else {
-                    read(SessionSink::Totals(fold))
+                let mut tell = |session: SessionSnapshot| {
+                    if whole {
+                        fold.add(&plan, &session);
+                    }
+                    live.push(session);
                 };
-                if !is_done {
+                let mut sink = SessionSink::Rows(&mut tell);
+                if !lane.read_some(reading, horizon, outcome, &mut sink, YieldAfter::After(length)) {
                     return None;
                 }
                 if whole {
-                    let LaneReading { outcome, fold, .. } = own;
                     fold.add_told(&plan, &outcome.closed, outcome.counted.as_ref());
                 }
             }
@@ -254,6 +254,43 @@ impl Partition {
         self.questions.answering = Some(Answering { sizes, parts, wanted: Wanted::by(ask), reply });
         // Nearly always it is done at once.
         self.finish_answer(AT_ONCE)
+    }
+
+    /// Begins to read all sessions as they are here, while more is fed.
+    fn scan(&mut self, ask: &Ask, sizes: &[LaneSize], reply: AnswerSender) -> Result<(), Error> {
+        let answer = self.prepared(sizes, &Wanted::by(ask));
+        let (wants_rows, plan) = (*ask == Ask::Sessions, Arc::clone(&self.plan));
+        let begin = move |lane: &mut Lane, progress: &PartitionProgress| match progress.horizon() {
+            None => Some(ScannedSessions::new(lane.plan())),
+            Some(horizon) => {
+                lane.begin_scan(wants_rows, horizon, progress.certain());
+                None
+            }
+        };
+        let parts = self.pipeline.work_beside(begin, move |lane, _, nothing, length| {
+            let mut found = match nothing.take() {
+                Some(nothing) => nothing,
+                None => lane.scan_some(YieldAfter::After(length))?,
+            };
+            found.fold.add_told(&plan, &found.outcome.closed, found.outcome.counted.as_ref());
+            Some(found)
+        })?;
+        self.questions.scanning = Some(Scanning { answer, parts, reply });
+        self.finish_scan(AT_ONCE)
+    }
+
+    /// Tells what a scan came to, if all lanes have done it, within so long; nothing if whoever asked has gone.
+    pub(super) fn finish_scan(&mut self, length: Duration) -> Result<(), Error> {
+        let Some(mut scanning) = self.questions.scanning.take() else { return Ok(()) };
+        if !scanning.reply.is_wanted() {
+            return Ok(());
+        }
+        if !scanning.parts.wait(Some(Instant::now() + length))? {
+            self.questions.scanning = Some(scanning);
+            return Ok(());
+        }
+        let Scanning { answer, parts, reply } = scanning;
+        self.complete(answer, parts.done(), Some(0), &reply)
     }
 
     /// Tells what lanes were asked for, if all have done it, within so long; nothing if whoever asked has gone.
@@ -267,32 +304,49 @@ impl Partition {
             self.questions.answering = Some(answering);
             return Ok(());
         }
-        self.tell(answering.sizes, answering.parts.done(), &answering.wanted, &answering.reply)
+        self.tell(&answering.sizes, answering.parts.done(), &answering.wanted, &answering.reply)
     }
 
     /// Tells whoever asked what the lanes have, and what they had told.
     fn tell(
         &mut self,
-        sizes: Vec<LaneSize>,
-        parts: Vec<LaneReading>,
+        sizes: &[LaneSize],
+        parts: Vec<ScannedSessions>,
         wanted: &Wanted,
         reply: &AnswerSender,
     ) -> Result<(), Error> {
-        let mut sessions = vec![];
-        let mut totals = MetricTotals::new(&self.plan);
-        let mut read = Pending::default();
-        if !matches!(wanted, Wanted::Keys(_)) && !parts.is_empty() {
-            self.gathered.losses.forgotten = 0;
-        }
-        for LaneReading { outcome, live, fold } in parts {
-            let (part, forgotten) = fold.into_totals();
-            totals.merge(&part);
-            self.gathered.losses.forgotten += forgotten;
-            sessions.extend(live);
+        let answer = self.prepared(sizes, wanted);
+        // Only who has read all of them knows what they have forgotten.
+        let is_whole = !matches!(wanted, Wanted::Keys(_)) && !parts.is_empty();
+        self.complete(answer, parts, is_whole.then_some(0), reply)
+    }
+
+    /// Adds what lanes have read to an answer and sends it; `forgotten` counts what sessions have forgotten, if all were read.
+    fn complete(
+        &mut self,
+        mut answer: PartitionAnswer,
+        parts: Vec<ScannedSessions>,
+        mut forgotten: Option<u64>,
+        reply: &AnswerSender,
+    ) -> Result<(), Error> {
+        for ScannedSessions { outcome, live, fold } in parts {
+            let (part, own) = fold.into_totals();
+            answer.totals.merge(&part);
+            forgotten = forgotten.map(|all| all + own);
+            answer.sessions.extend(live);
             let SessionOutput { closed, alerts, stragglers, failed, .. } = outcome;
             let dead = failed.iter().map(|failed| failed.letter(&self.plan)).collect();
-            read.append(Pending { sessions: closed, alerts, late: stragglers, dead, parts: vec![] });
+            answer.pending.append(Pending { sessions: closed, alerts, late: stragglers, dead, parts: vec![] });
         }
+        self.gathered.losses.forgotten = forgotten.unwrap_or(self.gathered.losses.forgotten);
+        self.prove(ANSWER_LOOK)?;
+        reply.send(Ok(answer));
+        Ok(())
+    }
+
+    /// An answer of all that is known beside the sessions of lanes.
+    fn prepared(&self, sizes: &[LaneSize], wanted: &Wanted) -> PartitionAnswer {
+        let mut totals = MetricTotals::new(&self.plan);
         let sum = |of: fn(&LaneSize) -> u64| sizes.iter().map(of).sum::<u64>();
         let (bytes, live, partial) = (sum(|size| size.bytes), sum(|size| size.live), sum(|size| size.partial));
         totals.merge(&self.gathered.totals);
@@ -301,11 +355,10 @@ impl Partition {
         pending.append(wanted.of(&self.gathered.pending));
         // What is on its way into history is in none of its files yet.
         totals.add_parts(&self.plan, std::mem::take(&mut pending.parts));
-        pending.append(read);
         let progress = self.ingest.progress(&self.plan);
         let (ingest, committed) = (&self.ingest, &self.committed);
         let writing = if committed.is_writing() { ingest.writing_bytes() } else { 0 };
-        let answer = PartitionAnswer {
+        PartitionAnswer {
             plan: Arc::clone(&self.plan),
             partition: self.options.part.number,
             folder: self.options.folder.clone(),
@@ -329,15 +382,12 @@ impl Partition {
             busy_ns: u64::try_from(ingest.busy.as_nanos()).unwrap_or(u64::MAX),
             partial: self.gathered.counts.partial + partial,
             pending,
-            sessions,
+            sessions: vec![],
             totals,
             results: committed.results.iter().chain(ingest.kept_files()).cloned().collect(),
             damage: committed.damage.clone(),
             dropped: committed.dropped.clone(),
             reader: committed.reader.clone(),
-        };
-        self.prove(ANSWER_LOOK)?;
-        reply.send(Ok(answer));
-        Ok(())
+        }
     }
 }

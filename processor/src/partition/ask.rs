@@ -52,6 +52,14 @@ impl Ask {
         }
     }
 
+    /// Whether all sessions are read for it, and nothing else that more events would change.
+    pub(super) fn scans(&self) -> bool {
+        match self {
+            Ask::Totals | Ask::Sessions => true,
+            Ask::Status | Ask::Keys(_) | Ask::Key(_) | Ask::Spans => false,
+        }
+    }
+
     /// The keys whose sessions are wanted, where it is not all.
     pub(crate) fn keys(&self) -> Option<BTreeSet<String>> {
         match self {

@@ -54,8 +54,8 @@ pub(super) struct Ingest {
     pub siblings: Siblings,
     /// When their number was last looked at.
     pub siblings_seen: Instant,
-    /// The first notices of what is not read although it looks like a part of a log.
-    pub left_out: Vec<Notice>,
+    /// The first notices of what is not read although it looks like a part of a log, and of what is read twice.
+    pub doubtful_files: Vec<Notice>,
     /// Whether so much waits for one source that the others are not read.
     pub pauses: bool,
     /// How much is fed at once.
@@ -101,7 +101,7 @@ impl Ingest {
             begun,
             siblings,
             siblings_seen: Instant::now(),
-            left_out: vec![],
+            doubtful_files: vec![],
             pauses: false,
             pace: Backpressure::new(),
             busy: Duration::ZERO,

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use timeline_core::Time;
 use timeline_core::plan::Plan;
 
-/// So many files are named of which something is not read.
+/// So many files are named of which something is not read, or that are copies of others.
 const LEFT_MAX: usize = 4;
 
 /// What the records of a source have, since reading began.
@@ -179,7 +179,7 @@ impl Ingest {
         }
     }
 
-    /// Says what the sources have to say of their logs, and keeps what is left out of them.
+    /// Says what the sources have to say of their logs, and keeps what is left out of them, or counts twice.
     pub(super) fn say_notices(&mut self, plan: &Plan) {
         for notice in self.feed.notices() {
             // It is of no concern where nulls say nothing.
@@ -187,10 +187,10 @@ impl Ingest {
                 continue;
             }
             tracing::warn!("{}: {}", notice.code.as_str(), format_args!("{}: {}", notice.file, notice.detail));
-            if matches!(notice.code, RecordCode::ClosedGrew | RecordCode::NameTooEarly)
-                && self.left_out.len() < LEFT_MAX
-            {
-                self.left_out.push(notice);
+            let is_kept =
+                matches!(notice.code, RecordCode::ClosedGrew | RecordCode::NameTooEarly | RecordCode::SameBytes);
+            if is_kept && self.doubtful_files.len() < LEFT_MAX {
+                self.doubtful_files.push(notice);
             }
         }
     }
@@ -227,7 +227,7 @@ impl Ingest {
             looks.remarks.push((None, remarks::line(&notice)));
             looks.losses.push(AnswerLoss::of(&notice));
         }
-        looks.remarks.extend(self.left_out.iter().map(|notice| (None, remarks::line(notice))));
+        looks.remarks.extend(self.doubtful_files.iter().map(|notice| (None, remarks::line(notice))));
         looks
     }
 }

@@ -93,8 +93,8 @@ impl Partition {
         let (marks, known_totals) = told.unwrap_or_default();
         let publishing = PartitionOutputs::open(&plan, &options, &files, &marks, &known_totals, proven);
         let begins: Vec<SourceStart> = reach.iter().map(source_start).collect();
-        // A rebuilt partition makes a checkpoint even if its log is empty now.
-        let dirty = recovery.rebuilt || settled.remake || is_copied;
+        // A rebuilt partition makes a checkpoint even if its log is empty now, and so does one whose files lie elsewhere.
+        let dirty = recovery.rebuilt || settled.remake || is_copied || are_elsewhere(&sources, &reach);
         let is_settled = settled.is_changed;
         let (handle, requests) = PartitionHandle::new(Arc::clone(&options.store));
         let mut partition = Partition {
@@ -321,6 +321,12 @@ fn source_start(reach: &LogPosition) -> SourceStart {
         ended: false,
         unseen: reach.unseen,
     }
+}
+
+/// Whether files that were read are known under other names now, or as other files: that is to be in the next checkpoint.
+fn are_elsewhere(sources: &[Box<dyn Source>], reach: &[LogPosition]) -> bool {
+    let mut files = sources.iter().zip(reach).flat_map(|(source, reach)| source.files().iter().zip(&reach.files));
+    files.any(|(is, was)| is.name != was.name || is.identity != was.identity)
 }
 
 /// Says which metrics have changes in history that no topic is told of.

@@ -42,6 +42,7 @@ impl Partition {
     pub(super) fn work(&mut self) -> Result<bool, Error> {
         let mut last_cut = Instant::now();
         loop {
+            self.finish_scan(Duration::ZERO)?;
             self.answer_delayed()?;
             let read = self.read_on()?;
             if self.survey.is_none() {
@@ -87,6 +88,10 @@ impl Partition {
         }
         if self.questions.answering.is_some() {
             self.finish_answer(IDLE)?;
+            return Ok(self.requests.try_recv().ok());
+        }
+        if self.questions.scanning.is_some() {
+            self.finish_scan(LANES_IDLE)?;
             return Ok(self.requests.try_recv().ok());
         }
         let length = if self.questions.delayed.is_empty() { IDLE } else { LANES_IDLE };

@@ -29,6 +29,8 @@ pub(super) enum Command<W> {
     Gap(usize),
     Call(Call<W>),
     Job(Job<W>),
+    /// A job that goes on beside what is fed.
+    Beside(Job<W>),
 }
 
 /// A batch with the events of each lane.
@@ -61,10 +63,14 @@ pub(super) struct LaneThread<W> {
     pub behind: Arc<AtomicUsize>,
     /// What it does piece by piece.
     pub job: Option<Job<W>>,
+    /// What it does piece by piece between rounds.
+    pub beside: Option<Job<W>>,
 }
 
 /// How long a piece of such work is.
 const PIECE: Duration = Duration::from_millis(25);
+/// How long it is where events wait for it.
+const PIECE_BESIDE: Duration = Duration::from_millis(5);
 
 impl<W: Watcher> LaneThread<W> {
     /// Works until nobody is left who could ask for anything.
@@ -83,6 +89,10 @@ impl<W: Watcher> LaneThread<W> {
                 Err(TryRecvError::Disconnected) => return,
                 Err(TryRecvError::Empty) if self.job.is_some() => {
                     self.do_piece();
+                    continue;
+                }
+                Err(TryRecvError::Empty) if self.beside.is_some() => {
+                    self.do_piece_beside();
                     continue;
                 }
                 Err(TryRecvError::Empty) if self.is_behind && self.lane.is_full() => match queue.recv() {
@@ -108,7 +118,16 @@ impl<W: Watcher> LaneThread<W> {
             }
             match command {
                 Command::Job(job) => self.job = Some(job),
+                Command::Beside(job) => {
+                    while self.beside.is_some() {
+                        self.do_piece_beside();
+                    }
+                    // It begins at this place.
+                    self.beside = Some(job);
+                    self.do_piece_beside();
+                }
                 Command::Round(block) => {
+                    self.do_piece_beside();
                     if self.round(block).is_none() {
                         return;
                     }
@@ -124,6 +143,9 @@ impl<W: Watcher> LaneThread<W> {
                     self.lane.release(self.progress.clock());
                 }
                 Command::Gap(source) => {
+                    while self.beside.is_some() {
+                        self.do_piece_beside();
+                    }
                     // Who began before the gap is not to be taken for somebody who began in it.
                     self.lane.catch_up();
                     self.progress.sources[source].unseen = UnreadPrefix::Everything;
@@ -140,6 +162,16 @@ impl<W: Watcher> LaneThread<W> {
             && job(&mut self.lane, &self.progress, PIECE)
         {
             self.job = None;
+        }
+    }
+
+    fn do_piece_beside(&mut self) {
+        if let Some(job) = &mut self.beside
+            && job(&mut self.lane, &self.progress, PIECE_BESIDE)
+        {
+            self.beside = None;
+            // Nobody may have waited for its end.
+            self.lane.leave_scan();
         }
     }
 

@@ -387,7 +387,7 @@ mod tests {
             std::fs::write(&path, vec![b'x'; bytes]).expect("a file");
             let name = path.to_str().expect("UTF-8").to_owned();
             let head = FilePrefix { length: 0, digest: String::new() };
-            KnownFile { name, identity: FileIdentity { device: 0, inode: 0 }, head, closed, read: None }
+            KnownFile { name, identity: FileIdentity { device: 0, inode: 0 }, head, closed, read: None, end: None }
         };
         let files = vec![file("a", 10, Some(10)), file("b", 20, None), file("c", 40, None)];
         let at = |file, offset| {

@@ -1,12 +1,11 @@
 //! What a session's value comes to, and what a row shows of it.
 
-use crate::rows::text;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use timeline_core::incremental::TimelineValue;
 use timeline_core::plan::{RatioUnit, TimelineKind, Unit};
 use timeline_core::value::compare_int_float;
-use timeline_core::{Linear, SECOND, Time, Value};
+use timeline_core::{Linear, SECOND, Time, Value, whole_instant_text};
 
 /// A number: exact, or a float.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,9 +104,7 @@ impl Amount {
                 (FoldedNumber::Exact(x), TimelineKind::Number(Unit::Instant)) => {
                     let at = x.clamp(i128::from(Time::MIN), i128::from(Time::MAX)) as Time;
                     // With all nine digits, so that texts of instants are in order.
-                    let mut written = vec![];
-                    text::time(&mut written, at);
-                    Amount::State(Value::text(&String::from_utf8_lossy(&written)))
+                    Amount::State(Value::text(&whole_instant_text(at)))
                 }
                 (FoldedNumber::Exact(x), TimelineKind::Number(Unit::Float)) => Amount::Float(x as f64),
                 (FoldedNumber::Exact(x), _) => Amount::Int(x),

@@ -2,13 +2,19 @@
 
 use super::{Findings, records, state};
 use event_feeder::file::{self, FileTable, Mode, Options};
-use event_feeder::{FileSource, Notice, Source, sniff_file};
+use event_feeder::{FileSource, Notice, RecordCode, Source, sniff_file};
 use processor::checkpoint::{StateLocation, inspect};
 use processor::log_position;
 use timeline_core::plan::{Csv, Plan};
 
-/// Whether the files of a pattern are there, and still what was read.
-pub(super) fn check(state: &StateLocation, plans: &[Plan], name: Option<&str>, pattern: &str, findings: &mut Findings) {
+/// Whether the files of a pattern are there, and still what was read; of all patterns of their log.
+pub(super) fn check(
+    state: &StateLocation,
+    plans: &[Plan],
+    name: Option<&str>,
+    (pattern, log): (&str, &[String]),
+    findings: &mut Findings,
+) {
     let options = || Options { mode: Mode::Tail, ..Options::default() };
     let patterns = [pattern.to_owned()];
     let files = match FileSource::open(&patterns, options()) {
@@ -39,7 +45,9 @@ pub(super) fn check(state: &StateLocation, plans: &[Plan], name: Option<&str>, p
     }
     let mut known = false;
     let over = state::over(state);
-    for folder in state::partitions(state).into_iter().filter(|folder| !over.contains(folder)) {
+    let folders: Vec<String> = state::partitions(state).into_iter().filter(|folder| !over.contains(folder)).collect();
+    let is_only = folders.len() == 1;
+    for folder in folders {
         let members = state::sources_of(folder.trim_start_matches("sources/"));
         let number = match name {
             Some(name) => members.iter().position(|member| *member == name),
@@ -57,8 +65,14 @@ pub(super) fn check(state: &StateLocation, plans: &[Plan], name: Option<&str>, p
         if table.is_empty() {
             continue;
         }
+        // What is there is compared with the table when reading begins, and looked for where it is now.
+        let resumed = FileSource::resume(log, options(), table.clone(), place);
+        if matches!(resumed, Err(event_feeder::Error::OtherFiles { .. })) && name.is_none() && !is_only {
+            // Nobody says that it is that source's.
+            continue;
+        }
         known = true;
-        for file in &table {
+        for file in resumed.as_ref().map_or(&table, |source| source.files()) {
             match file.compare() {
                 Ok(Some(bytes)) => {
                     findings.ok(&format!("{}: all {bytes} bytes that {folder} has read are the same", file.name))
@@ -71,16 +85,18 @@ pub(super) fn check(state: &StateLocation, plans: &[Plan], name: Option<&str>, p
                 Err(error) => findings.fault(&format!("{folder}: [{}] {error}", error.code()), error.code().help()),
             }
         }
-        // What is there is compared with the table when reading begins.
-        let resumed = FileSource::resume(&patterns, options(), table, place);
         let resumed = resumed.and_then(|mut source| {
             source.next()?;
-            source.left_out()
+            Ok((source.left_out()?, source.notices()))
         });
         match resumed {
-            Ok(left) => {
+            Ok((left, said)) => {
                 findings.ok(&format!("{pattern}: what {folder} has read of it, up to {place}, is there"));
-                for Notice { code, file, detail } in left {
+                for Notice { code, file, detail } in said.iter().filter(|said| said.code == RecordCode::KnownAgain) {
+                    findings.ok(&format!("{folder}: [{code}] {file}: {detail}"));
+                }
+                let doubled = said.iter().filter(|said| said.code == RecordCode::SameBytes);
+                for Notice { code, file, detail } in left.iter().chain(doubled) {
                     findings.warn(&format!("{folder}: [{code}] {file}: {detail}"), code.help());
                 }
             }
