@@ -28,7 +28,7 @@ pub use cluster::Membership;
 pub use options::{Claims, Options, StartError};
 pub use work::PartitionEnd;
 
-use crate::checkpoint::{Error as StateError, ProgramStore, TakeFrom};
+use crate::checkpoint::{Error as StateError, ProgramStore, SilentStore, TakeFrom};
 use crate::engine::{EngineError, IsWanted};
 use crate::input::LogPartition;
 use crate::partition::{ANSWER_TIME, Ask, Asks, Error, NoAnswer, PartitionAnswer, PendingAnswer, Recovery};
@@ -243,6 +243,11 @@ impl Service {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// That the bucket of the state gives no answer now.
+    fn silence(&self) -> Option<SilentStore> {
+        self.options.state.silence()
+    }
+
     fn plans(&self) -> Vec<Arc<Plan>> {
         self.lock().bound.iter().map(|bound| Arc::clone(&bound.plan)).collect()
     }
@@ -342,7 +347,9 @@ impl Service {
             inner.running.iter().map(begin).collect::<Result<_, _>>()?
         };
         let wait = |asked: PendingAnswer| asked.wait(until.saturating_duration_since(Instant::now()), is_wanted);
-        asked.into_iter().map(wait).collect()
+        let answers: Vec<PartitionAnswer> = asked.into_iter().map(wait).collect::<Result<_, _>>()?;
+        self.seen.note(&answers);
+        Ok(answers)
     }
 }
 

@@ -31,7 +31,8 @@ use crate::error::{Error, Result};
 use crate::log;
 use crate::otlp::FOLLOWS;
 use crate::settings::SettingsFile;
-use processor::checkpoint::StateLocation;
+use event_feeder::world::Instant;
+use processor::checkpoint::{StateLocation, patience};
 use processor::code::StateCode;
 use processor::engine::Engine;
 use processor::http;
@@ -68,6 +69,8 @@ pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
     let outputs = args.outputs.outputs(args, settings)?;
     let threads = args.threads.or(settings.threads);
     let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let begun = Instant::now();
+    patience::starts_within(args.start_timeout);
     let present = if args.wait_for_sources { Ok(()) } else { sources::are_there(&inputs) };
     present.map_err(|missing| wrong_program(&state, &programs).unwrap_or(missing))?;
     // A place is noted for good, so a start that is refused for its programs is refused first.
@@ -94,8 +97,12 @@ pub(super) fn run(args: &Args, settings: &SettingsFile) -> Result<()> {
     processor::memory::watch();
     let stopping = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&stopping);
-    on_signal(move |_| stop.store(true, Ordering::Relaxed))?;
-    let (service, recoveries) = start::start(options, &programs, args.start_timeout, &stopping)?;
+    on_signal(move |_| {
+        stop.store(true, Ordering::Relaxed);
+        patience::ends();
+    })?;
+    let (service, recoveries) = start::start(options, &programs, (begun, args.start_timeout), &stopping)?;
+    patience::started();
     if !service.is_deployed() {
         return Err(Error::Usage(
             "nothing is deployed: name a program, such as `timeline serve P.tl --source file:GLOB`".into(),

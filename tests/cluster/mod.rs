@@ -1,6 +1,8 @@
 //! Processors that share a state, as their users run them: over a real bucket, over a real broker, killed and frozen.
 
 #[cfg(feature = "s3")]
+mod away;
+#[cfg(feature = "s3")]
 mod bucket;
 #[cfg(feature = "s3")]
 mod faulty;

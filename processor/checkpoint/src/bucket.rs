@@ -8,11 +8,13 @@
 //! [`create`](Store::create) whose effect is unclear is never repeated, for it could take effect twice, once on each side
 //! of a deletion (see [`super::protocol`]).
 //!
-//! That a bucket gives no answer at all is said long before patience ends ([`super::silence`]).
+//! That a bucket gives no answer at all is said long before a request's own patience ends ([`super::silence`]), and whoever
+//! waits for somebody does not wait for that either ([`super::patience`]).
 
 use event_feeder::world::Instant;
 use std::fmt;
 use std::io;
+use std::pin::pin;
 use std::sync::{Arc, LazyLock, mpsc};
 use std::time::Duration;
 
@@ -23,8 +25,9 @@ use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptio
 use tokio::runtime::Runtime;
 use tokio_stream::StreamExt;
 
+use super::patience::RequestPatience;
 use super::silence::{StoreAnswers, WatchedConnector};
-use super::store::{Creation, ListingEntry, Store, StoreError};
+use super::store::{Creation, ListingEntry, SilentStore, Store, StoreError};
 
 /// How long one request may take; what takes longer has no answer.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
@@ -41,6 +44,8 @@ const RETRIES: RetryConfig = RetryConfig {
 /// How often a write is tried: a file that nobody else writes whatever happens, a create only while the bucket answers
 /// that it is busy and has done nothing.
 const ATTEMPTS: u32 = 12;
+/// Time between two looks whether a request is given up.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The library is asynchronous and the checkpoints are not: its requests run on threads of their own.
 static RUNTIME: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
@@ -52,6 +57,8 @@ static RUNTIME: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
 pub struct BucketStore {
     repeating: Arc<AmazonS3>,
     once: Arc<AmazonS3>,
+    /// Whether it answers.
+    answers: Arc<StoreAnswers>,
     name: String,
     prefix: String,
 }
@@ -81,21 +88,24 @@ impl BucketStore {
         if Path::from(prefix).as_ref() != prefix {
             return Err(wrong("the prefix has characters that names of objects do not keep"));
         }
+        let builder = || {
+            let builder = AmazonS3Builder::from_env().with_bucket_name(name);
+            endpoint.into_iter().fold(builder, AmazonS3Builder::with_endpoint)
+        };
+        let endpoint = builder().get_config_value(&AmazonS3ConfigKey::Endpoint);
+        // A local server is reached by its address, which says by itself whether it is encrypted.
+        let is_plain = endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
+        let place = endpoint.map_or_else(|| format!("s3://{name}"), |at| format!("s3://{name} at {at}"));
+        let answers = StoreAnswers::of(&place);
         let client = |retries| {
-            let builder = AmazonS3Builder::from_env().with_bucket_name(name).with_retry(retries);
-            let builder = endpoint.into_iter().fold(builder, AmazonS3Builder::with_endpoint);
-            // A local server is reached by its address, which says by itself whether it is encrypted.
-            let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
-            let is_plain = endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
-            let place = endpoint.map_or_else(|| format!("s3://{name}"), |at| format!("s3://{name} at {at}"));
-            let watched = WatchedConnector(StoreAnswers::of(&place));
+            let watched = WatchedConnector(Arc::clone(&answers));
             let options = ClientOptions::new().with_timeout(REQUEST_TIME_MAX).with_allow_http(is_plain);
-            builder.with_client_options(options).with_http_connector(watched).build()
+            builder().with_retry(retries).with_client_options(options).with_http_connector(watched).build()
         };
         let failed = |error: object_store::Error| error.to_string();
-        let once = client(RetryConfig { max_retries: 0, ..RETRIES }).map_err(failed)?;
-        let repeating = client(RETRIES).map_err(failed)?;
-        Ok(BucketStore { repeating: repeating.into(), once: once.into(), name: name.into(), prefix: prefix.into() })
+        let once = Arc::new(client(RetryConfig { max_retries: 0, ..RETRIES }).map_err(failed)?);
+        let repeating = Arc::new(client(RETRIES).map_err(failed)?);
+        Ok(BucketStore { repeating, once, answers, name: name.into(), prefix: prefix.into() })
     }
 
     /// The same bucket with a longer prefix.
@@ -110,7 +120,7 @@ impl BucketStore {
     /// That there was no answer, or that it refuses who asks.
     pub(super) fn answers(&self, limit: Duration) -> Result<(), StoreError> {
         let (store, path) = (self.once.clone(), self.path("history.json"));
-        let asked = wait(async move { tokio::time::timeout(limit, store.head(&path)).await });
+        let asked = self.wait(async move { tokio::time::timeout(limit, store.head(&path)).await });
         match asked.map_err(|error| self.failed("reach", "", error))? {
             Ok(Ok(_) | Err(object_store::Error::NotFound { .. })) => Ok(()),
             Ok(Err(error)) => Err(self.refused("reach", "", error)),
@@ -142,11 +152,24 @@ impl BucketStore {
     fn try_to_make(&self, name: &str, bytes: &[u8], attempt: u32) -> io::Result<object_store::Result<()>> {
         let (store, path) = (self.once.clone(), self.path(name));
         let payload = PutPayload::from_bytes(Bytes::copy_from_slice(bytes));
-        wait(async move {
+        self.wait(async move {
             tokio::time::sleep(pause(attempt)).await;
             let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
             store.put_opts(&path, payload, options).await.map(|_| ())
         })
+    }
+
+    /// Runs a request to its end, whatever thread this is, or until it is given up ([`super::patience`]). The outer error: it
+    /// was, or there are no threads for it.
+    fn wait<T: Send + 'static>(&self, request: impl Future<Output = T> + Send + 'static) -> io::Result<T> {
+        let runtime = RUNTIME.as_ref().map_err(|error| io::Error::new(error.kind(), error.to_string()))?;
+        let (done, result) = mpsc::sync_channel(1);
+        let (patience, answers) = (RequestPatience::begin(), Arc::clone(&self.answers));
+        runtime.spawn(async move {
+            // Whoever waits does not go away.
+            let _ = done.send(unless_given_up(request, patience, &answers).await);
+        });
+        result.recv().map_err(|_| io::Error::other("the request panicked"))?
     }
 
     /// A request that the bucket refused or did not answer; its kind says whether another try may help.
@@ -218,7 +241,7 @@ impl Store for BucketStore {
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let (store, path) = (self.repeating.clone(), self.path(name));
-        let bytes = wait(retry(move || {
+        let bytes = self.wait(retry(move || {
             let (store, path) = (store.clone(), path.clone());
             async move { store.get(&path).await?.bytes().await }
         }));
@@ -232,7 +255,7 @@ impl Store for BucketStore {
     fn list(&self, folder: &str) -> Result<Vec<ListingEntry>, StoreError> {
         let (store, path) = (self.repeating.clone(), self.path(folder));
         let whole = format!("{path}/");
-        let listed = wait(retry(move || {
+        let listed = self.wait(retry(move || {
             let (store, path) = (store.clone(), path.clone());
             async move {
                 let mut found = store.list(Some(&path));
@@ -255,9 +278,13 @@ impl Store for BucketStore {
         Ok(entries)
     }
 
+    fn silence(&self) -> Option<SilentStore> {
+        self.answers.silence()
+    }
+
     fn delete(&self, name: &str) -> Result<(), StoreError> {
         let (store, path) = (self.repeating.clone(), self.path(name));
-        let deleted = wait(async move { store.delete(&path).await });
+        let deleted = self.wait(async move { store.delete(&path).await });
         match deleted.map_err(|error| self.failed("delete", name, error))? {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(self.refused("delete", name, error)),
@@ -326,13 +353,20 @@ fn is_refused(answer: &str) -> bool {
     ["NoSuchBucket", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"].iter().any(|no| answer.contains(no))
 }
 
-/// Runs a request to its end, whatever thread this is. The outer error: there are no threads for it.
-fn wait<T: Send + 'static>(request: impl Future<Output = T> + Send + 'static) -> io::Result<T> {
-    let runtime = RUNTIME.as_ref().map_err(|error| io::Error::new(error.kind(), error.to_string()))?;
-    let (done, result) = mpsc::sync_channel(1);
-    runtime.spawn(async move {
-        // Whoever waits does not go away.
-        let _ = done.send(request.await);
-    });
-    result.recv().map_err(|_| io::Error::other("the request panicked"))
+/// What comes of a request, unless it is given up first.
+async fn unless_given_up<T>(
+    request: impl Future<Output = T>,
+    patience: RequestPatience,
+    answers: &StoreAnswers,
+) -> io::Result<T> {
+    let mut request = pin!(request);
+    loop {
+        if let Ok(result) = tokio::time::timeout(LOOK, request.as_mut()).await {
+            return Ok(result);
+        }
+        answers.note_waiting(patience.begun());
+        if patience.is_over(answers.answered_ago(), answers.silence().is_some()) {
+            return Err(answers.given_up(patience.begun()));
+        }
+    }
 }

@@ -16,7 +16,7 @@ use super::error::{Error, Finding, ObjectProblem};
 use super::names::HISTORY;
 use super::place::{PlaceError, StateLocation};
 use super::record::{self, FORMAT};
-use super::store::{Creation, ListingEntry, Store, StoreError};
+use super::store::{Creation, ListingEntry, SilentStore, Store, StoreError};
 
 /// The object of a state that says where its history is.
 const NOTE: &str = "history.json";
@@ -227,6 +227,10 @@ impl Store for WithHistory {
     fn create(&self, name: &str, bytes: &[u8]) -> Result<Creation, StoreError> {
         let (store, inside) = self.at(name)?;
         self.written(name, store.create(inside, bytes))
+    }
+
+    fn silence(&self) -> Option<SilentStore> {
+        self.own.silence()
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {

@@ -15,6 +15,7 @@
 //! | `open`, `writer`, `collect`, `inspect` | the thin I/O that asks those decisions and obeys |
 //! | [`store`], [`local`], [`disk`] | where objects live: the trait, its form on a local directory, the system calls under it |
 //! | `place`, `bucket`, `cache` | where a job's stores are; a store in a bucket; files of a bucket on the local disk |
+//! | [`patience`] | when a request to a store of objects is given up |
 //! | [`history`] | where the files of history lie that others read too |
 //! | `record`, `names`, `digest` | the bytes: see `docs/formats.md` |
 //! | [`programs`], [`segment`] | the deployed programs of a job; batches to Arrow IPC bytes and back |
@@ -39,6 +40,11 @@ mod load;
 pub mod local;
 mod names;
 mod open;
+#[cfg(feature = "s3")]
+pub mod patience;
+#[cfg(not(feature = "s3"))]
+#[path = "patience_lean.rs"]
+pub mod patience;
 mod place;
 pub mod programs;
 pub mod protocol;

@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::bucket::BucketStore;
 use super::history::WithHistory;
 use super::local::LocalStore;
-use super::store::{Store, StoreError};
+use super::store::{SilentStore, Store, StoreError};
 
 /// A place that holds the stores of a job, one for each partition and one for its programs.
 #[derive(Clone, Debug)]
@@ -72,6 +72,15 @@ impl StateLocation {
             }
             #[cfg(feature = "s3")]
             StateLocation::Bucket(bucket) => bucket.answers(limit),
+        }
+    }
+
+    /// That its bucket gives no answer now, as far as this process has asked it; a folder always does.
+    pub fn silence(&self) -> Option<SilentStore> {
+        match self {
+            StateLocation::Local(_) => None,
+            #[cfg(feature = "s3")]
+            StateLocation::Bucket(bucket) => bucket.silence(),
         }
     }
 

@@ -3,10 +3,11 @@
 //! Requests are patient, for a store that is busy is no fault; so whoever waits learns of a dead one only when all patience is
 //! over. Here each request of every client of a bucket is looked at by itself, those of libraries that read it included.
 //!
-//! **Invariant:** nothing that is said here changes what becomes of a request.
+//! **Invariant:** nothing here changes what becomes of a request; [`super::patience`] does.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
@@ -18,11 +19,10 @@ use object_store::client::{
 };
 use timeline_core::Time;
 
+use super::patience::QUIET;
 use super::store::SilentStore;
 use crate::code::StateCode;
 
-/// After how long without any answer a store is spoken of.
-const PATIENCE: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(6) };
 /// A request with a body may take longer by what that takes at this pace.
 const BYTES_A_SECOND: u64 = 1 << 20;
 /// Where clouds tell machines their credentials: it is part of no store.
@@ -89,27 +89,62 @@ impl StoreAnswers {
         };
         let silence = known.silence.get_or_insert_with(new);
         error.clone_into(&mut silence.error);
-        if !silence.said && silence.begun.elapsed() >= PATIENCE {
-            silence.said = true;
-            tracing::warn!(
-                "[{}] {} gives no answer, and is asked again, with pauses, until it does: {error}\n  help: {}",
-                StateCode::StoreSilent,
-                self.place,
-                StateCode::StoreSilent.help()
-            );
+        silence.say_if_due(&self.place);
+    }
+
+    /// Notes that a request which began then has no answer yet, however often it was repeated.
+    pub(super) fn note_waiting(&self, begun: Instant) {
+        if begun.elapsed() < QUIET {
+            return;
         }
+        if let Some(silence) = &mut self.known().silence {
+            silence.say_if_due(&self.place);
+        }
+    }
+
+    /// How long ago it answered last; nothing if it never did.
+    pub(super) fn answered_ago(&self) -> Option<Duration> {
+        self.known().answered.map(|answered| answered.elapsed())
+    }
+
+    /// That it gives no answer, if that was said and it has given none since.
+    pub(super) fn silence(&self) -> Option<SilentStore> {
+        let known = self.known();
+        let silence = known.silence.as_ref().filter(|silence| silence.said)?;
+        Some(SilentStore { place: self.place.clone(), since: silence.since, error: silence.error.clone() })
+    }
+
+    /// Why a request is given up that began then.
+    pub(super) fn given_up(&self, begun: Instant) -> io::Error {
+        if self.known().silence.is_none() {
+            self.note_none(begun, &format!("a request has had no answer for {} s", begun.elapsed().as_secs()));
+        }
+        let why = self.known().silence.as_ref().map(|silence| format!(": {}", silence.error)).unwrap_or_default();
+        let code = StateCode::StoreSilent;
+        io::Error::new(io::ErrorKind::TimedOut, format!("[{code}] {} gives no answer{why}", self.place))
+    }
+}
+
+impl Silence {
+    /// Says so once it has lasted.
+    fn say_if_due(&mut self, place: &str) {
+        if self.said || self.begun.elapsed() < QUIET {
+            return;
+        }
+        self.said = true;
+        tracing::warn!(
+            "[{}] {place} gives no answer, and is asked again, with pauses, until it does: {}\n  help: {}",
+            StateCode::StoreSilent,
+            self.error,
+            StateCode::StoreSilent.help()
+        );
     }
 }
 
 /// The stores of which it was said that they give no answer, and that have given none since.
 pub(super) fn all() -> Vec<SilentStore> {
     let stores = STORES.lock().unwrap_or_else(PoisonError::into_inner);
-    let of = |answers: &Arc<StoreAnswers>| {
-        let known = answers.known();
-        let silence = known.silence.as_ref().filter(|silence| silence.said)?;
-        Some(SilentStore { place: answers.place.clone(), since: silence.since, error: silence.error.clone() })
-    };
-    stores.values().filter_map(of).collect()
+    stores.values().filter_map(|answers| answers.silence()).collect()
 }
 
 /// Makes clients whose requests are looked at.
@@ -140,7 +175,7 @@ impl WatchedClient {
             return self.client.execute(request).await;
         }
         let body = request.body().content_length() as u64 / BYTES_A_SECOND;
-        let (begun, patience) = (Instant::now(), PATIENCE + Duration::from_secs(body));
+        let (begun, patience) = (Instant::now(), QUIET + Duration::from_secs(body));
         let method = request.method().to_string();
         let mut asked = pin!(self.client.execute(request));
         let result = loop {
@@ -200,12 +235,12 @@ mod tests {
         let begun = Instant::now();
         answers.note_none(begun, "first");
         assert_eq!(told(), None, "it may pass");
-        world::sleep(PATIENCE);
+        world::sleep(QUIET);
         // Another request was answered after this one had begun.
         answers.note_answer();
         answers.note_none(begun, "this one alone");
         assert_eq!(told(), None, "it answers others");
-        world::sleep(PATIENCE);
+        world::sleep(QUIET);
         answers.note_none(begun, "second");
         let silent = told().expect("nothing was answered for so long");
         assert_eq!(silent.error, "second");

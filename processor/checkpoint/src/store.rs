@@ -36,6 +36,11 @@ pub trait Store: Send + Sync {
     /// Removes an object; one that is not there is fine.
     fn delete(&self, name: &str) -> Result<(), StoreError>;
 
+    /// That it gives no answer now, as far as this process has asked it. By default that is never so.
+    fn silence(&self) -> Option<SilentStore> {
+        None
+    }
+
     /// Where an object is a file of its own on this machine, for those who must open it by name. By default nowhere.
     fn path(&self, _name: &str) -> Option<PathBuf> {
         None
@@ -81,6 +86,17 @@ impl SilentStore {
             "[{}] {place} has given no answer since {}, and is asked again: {error}",
             StateCode::StoreSilent,
             instant_text(*since)
+        )
+    }
+
+    /// Why a question is refused of which it is the state, and what to do.
+    pub fn refusal(&self) -> String {
+        let SilentStore { place, since, error } = self;
+        format!(
+            "[{}] {place} has given no answer since {}, so nobody can say whether what is known here is still so: {error}\n  help: {}",
+            StateCode::StoreSilent,
+            instant_text(*since),
+            StateCode::StoreSilent.help()
         )
     }
 }

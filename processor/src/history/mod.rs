@@ -73,6 +73,8 @@ pub fn rows_of(file: &FileRef) -> u64 {
     file.metadata.get("rows").and_then(Json::as_u64).unwrap_or(0)
 }
 
+/// Time between two looks whether the place of the tables gives answers.
+const LOOK: Duration = Duration::from_millis(50);
 /// Time between two attempts at a table that could not be written, at first and at the most.
 const RETRY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 
@@ -175,11 +177,21 @@ impl History {
         let _ = self.jobs.send(HistoryJob::Project(Box::new(projection)));
     }
 
-    /// Waits until the tables have what was handed over, or could not be written: why not.
+    /// Waits until the tables have what was handed over, or could not be written: why not. A place that gives no answer is
+    /// not waited for.
     pub(crate) fn flush(&self) -> Result<(), String> {
         let (reply, receiver) = channel();
         let _ = self.jobs.send(HistoryJob::Flush(reply));
-        receiver.recv().unwrap_or_else(|_| Err("its thread has ended".into()))
+        loop {
+            match receiver.recv_timeout(LOOK) {
+                Ok(flushed) => return flushed,
+                Err(RecvTimeoutError::Disconnected) => return Err("its thread has ended".into()),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if let Some(silent) = self.options.place.silence() {
+                return Err(silent.line());
+            }
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::tls::Tls;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CONNECTION, RETRY_AFTER};
+use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hyper::body::{Body as _, Incoming};
@@ -102,9 +102,7 @@ fn busy(app: &HttpApp) -> Response {
         "{} connections are at work, {} at most of one client: ask again",
         app.options.connections_max, app.options.connections_per_client_max
     );
-    let mut response = last(HttpError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message));
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    response
+    last(HttpError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message))
 }
 
 /// The last answer of a connection.

@@ -39,6 +39,18 @@ pub(crate) struct MembershipView {
     liveness: Liveness,
 }
 
+/// Looks at the other members now.
+pub(crate) struct Looker {
+    shared: Arc<BeatState>,
+}
+
+impl Looker {
+    /// Looks, once.
+    pub(crate) fn look(&self) -> Result<(), StoreError> {
+        self.shared.look()
+    }
+}
+
 struct BeatState {
     store: Arc<dyn Store>,
     me: Member,
@@ -97,9 +109,9 @@ impl Beat {
         self.shared.view().clone()
     }
 
-    /// Looks at the others now, without waiting for the next look.
-    pub(crate) fn look(&self) -> Result<(), StoreError> {
-        self.shared.look()
+    /// What looks at the others without waiting for the next look, though the member leaves meanwhile.
+    pub(crate) fn looker(&self) -> Looker {
+        Looker { shared: Arc::clone(&self.shared) }
     }
 
     /// Ends, and takes the member's entries away: it owns nothing any more, and nobody need watch it die.

@@ -124,6 +124,10 @@ impl Partition {
 
     /// Answers what can be answered now; what is about sessions waits until no lane is behind.
     pub(super) fn answer_in_time(&mut self, ask: Ask, reply: AnswerSender) -> Result<(), Error> {
+        // While a store gave no answer many may have asked, and gone.
+        if !reply.is_wanted() {
+            return Ok(());
+        }
         if ask != Ask::Status && (!self.may_begin(&ask) || self.is_behind()?) {
             self.questions.delayed.push_back((ask, reply));
             return Ok(());

@@ -1,7 +1,7 @@
 //! What a partition is asked and answers, and how others talk to it.
 
 use super::{Counts, RecordFindings};
-use crate::checkpoint::{CheckpointReader, FileKind, FileRef};
+use crate::checkpoint::{CheckpointReader, FileKind, FileRef, SilentStore, Store};
 use crate::damage::Damage;
 use crate::labels::Labels;
 use crate::log_position::LogPosition;
@@ -12,6 +12,7 @@ use crate::totals::MetricTotals;
 use crate::wanted::IsWanted;
 use event_feeder::world::Instant;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -159,6 +160,42 @@ impl PartitionAnswer {
     pub fn kept_bytes(&self) -> u64 {
         self.results.iter().filter(|file| file.kind == FileKind::Kept).map(|file| file.length).sum()
     }
+
+    /// How far the partition was, without sessions, rows and totals.
+    pub(crate) fn standing(&self) -> PartitionAnswer {
+        let kept = self.results.iter().filter(|file| file.kind == FileKind::Kept);
+        PartitionAnswer {
+            plan: Arc::clone(&self.plan),
+            partition: self.partition,
+            folder: self.folder.clone(),
+            owner: self.owner.clone(),
+            reach: self.reach.clone(),
+            begun: self.begun.clone(),
+            watermark: self.watermark,
+            horizon: self.horizon,
+            certain: self.certain,
+            epoch: self.epoch,
+            counts: self.counts,
+            outputs: self.outputs.clone(),
+            looks: self.looks.clone(),
+            bytes: self.bytes,
+            queued_bytes: self.queued_bytes,
+            keeping_bytes: self.keeping_bytes,
+            live: self.live,
+            partial: self.partial,
+            dropped: self.dropped.clone(),
+            pending: Pending::default(),
+            read_sessions: self.read_sessions,
+            drained: self.drained,
+            received: self.received,
+            busy_ns: self.busy_ns,
+            sessions: vec![],
+            totals: MetricTotals::new(&self.plan),
+            results: kept.cloned().collect(),
+            damage: self.damage.clone(),
+            reader: self.reader.clone(),
+        }
+    }
 }
 
 /// Where an answer goes.
@@ -190,6 +227,17 @@ pub(super) enum PartitionRequest {
 pub struct PartitionHandle {
     requests: Sender<PartitionRequest>,
     why: StopReason,
+    store: StateStore,
+}
+
+/// The store of a partition's state, which may give no answer.
+#[derive(Clone)]
+struct StateStore(Arc<dyn Store>);
+
+impl fmt::Debug for StateStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StateStore").field(&self.0.silence()).finish()
+    }
 }
 
 /// Why a partition stopped, once it has failed.
@@ -204,9 +252,15 @@ pub enum NoAnswer {
     /// Nobody waits for it any more.
     #[error("nobody waits for the answer any more")]
     Unwanted,
-    /// It took longer than the caller wanted to wait.
+    /// What the sources held was not all read within the time that the caller had for that.
     #[error("the records that the source held were not all read in time")]
     Timeout,
+    /// It took too long, though nothing was waited for.
+    #[error("the partition is at work, and did not answer in time")]
+    Busy,
+    /// The store of its state gives no answer, so nobody can say whether another has it by now.
+    #[error("{}", .0.refusal())]
+    Silent(SilentStore),
     /// The partition stopped, for this reason if it was no order.
     #[error("the partition has stopped{}", .0.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
     Stopped(Option<String>),
@@ -219,9 +273,9 @@ const LOOK: Duration = Duration::from_millis(50);
 
 impl PartitionHandle {
     /// A handle, and what it sends.
-    pub(super) fn new() -> (Self, Receiver<PartitionRequest>) {
+    pub(super) fn new(store: Arc<dyn Store>) -> (Self, Receiver<PartitionRequest>) {
         let (requests, received) = channel();
-        (PartitionHandle { requests, why: StopReason::default() }, received)
+        (PartitionHandle { requests, why: StopReason::default(), store: StateStore(store) }, received)
     }
 
     /// Asks and waits. With `sync`, the answer is true for all complete records that the source holds now.
@@ -231,11 +285,16 @@ impl PartitionHandle {
 
     /// Asks without waiting, so that several partitions can be asked at once.
     pub fn begin(&self, ask: Ask, sync: bool) -> Result<PendingAnswer, NoAnswer> {
+        // It would not be answered before the store is.
+        if let Some(silent) = self.store.0.silence().filter(|_| !sync) {
+            return Err(NoAnswer::Silent(silent));
+        }
         let (reply, answer) = channel();
         let listens = Arc::new(());
         let reply = AnswerSender { answer: reply, listener: Arc::downgrade(&listens) };
         self.requests.send(PartitionRequest::Ask { ask, sync, reply }).map_err(|_| self.stopped())?;
-        Ok(PendingAnswer { answer, why: Arc::clone(&self.why), _listens: listens })
+        let (why, store) = (Arc::clone(&self.why), self.store.clone());
+        Ok(PendingAnswer { answer, why, store, sync, _listens: listens })
     }
 
     /// Notes, before anybody can hear that the partition has stopped, why it did.
@@ -267,11 +326,15 @@ impl PartitionHandle {
 pub struct PendingAnswer {
     answer: Receiver<Result<PartitionAnswer, NoAnswer>>,
     why: StopReason,
+    store: StateStore,
+    /// Whether it waits for what the sources hold.
+    sync: bool,
     _listens: Arc<()>,
 }
 
 impl PendingAnswer {
-    /// Waits for the answer, as long as it is wanted.
+    /// Waits for the answer, as long as it is wanted. Without the store there is none, so only one that waits for the sources
+    /// waits for that, too.
     pub fn wait(self, limit: Duration, is_wanted: IsWanted<'_>) -> Result<PartitionAnswer, NoAnswer> {
         let until = Instant::now() + limit;
         loop {
@@ -279,9 +342,15 @@ impl PendingAnswer {
             match self.answer.recv_timeout(left.min(LOOK)) {
                 Ok(answer) => return answer,
                 Err(RecvTimeoutError::Disconnected) => return Err(NoAnswer::Stopped(self.why.get().cloned())),
-                Err(RecvTimeoutError::Timeout) if left <= LOOK => return Err(NoAnswer::Timeout),
-                Err(RecvTimeoutError::Timeout) if !is_wanted() => return Err(NoAnswer::Unwanted),
                 Err(RecvTimeoutError::Timeout) => {}
+            }
+            let is_late = left <= LOOK;
+            match self.store.0.silence() {
+                Some(silent) if is_late || !self.sync => return Err(NoAnswer::Silent(silent)),
+                _ if is_late && self.sync => return Err(NoAnswer::Timeout),
+                _ if is_late => return Err(NoAnswer::Busy),
+                _ if !is_wanted() => return Err(NoAnswer::Unwanted),
+                _ => {}
             }
         }
     }

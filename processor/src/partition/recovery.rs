@@ -97,7 +97,7 @@ impl Partition {
         // A rebuilt partition makes a checkpoint even if its log is empty now, and so does one whose files lie elsewhere.
         let dirty = recovery.rebuilt || settled.remake || is_copied || are_elsewhere(&sources, &reach);
         let is_settled = settled.is_changed;
-        let (handle, requests) = PartitionHandle::new();
+        let (handle, requests) = PartitionHandle::new(Arc::clone(&options.store));
         let mut partition = Partition {
             ingest: Ingest::open(&plan, &options, sources, reach, kept, begun, siblings),
             pipeline: Pipeline::start(&plan, lanes, &begins, None),

@@ -63,6 +63,10 @@ fn state(error: &EngineError, text: &str) -> &'static str {
         Some("TL3011") => return "0A000",
         _ => {}
     }
+    // Wherever it stands: it may be why a file cannot be read.
+    if text.contains("[TL3122]") {
+        return "57P03";
+    }
     match error {
         EngineError::NotFound(_) => "42P01",
         EngineError::Timeout(_) => "57014",
@@ -139,6 +143,10 @@ mod tests {
         assert_eq!(PostgresError::of(&refused, "INSERT").message, "[TL3008] `INSERT` is refused");
         assert_eq!(of(EngineError::NotFound("there is no table `f`; did you mean".into()), sql).2, Some(29));
         assert_eq!(of(EngineError::NotFound("there is no table `nals`".into()), sql).2, None);
+        let away =
+            "[TL3122] s3://b has given no answer since then: a GET has had none\n  help: look at the store; or wait";
+        assert_eq!(of(EngineError::Unavailable(away.into()), sql).0, "57P03");
+        assert_eq!(of(EngineError::Unavailable("ask another one".into()), sql).0, "53000");
         let mixed =
             EngineError::invalid("`a` is a text, and `b` is a number (bigint), and the two are joined; write CAST");
         assert_eq!(of(mixed, sql).0, "42804");

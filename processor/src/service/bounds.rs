@@ -11,6 +11,11 @@ use crate::spans;
 use std::collections::BTreeSet;
 use timeline_core::plan::Plan;
 
+/// Whether a table tells what runs and how far it is, and nothing of sessions: that is of use as of a while ago, too.
+pub(super) fn tells_of_work(table: &str) -> bool {
+    matches!(table, "queries" | "nodes" | "partitions")
+}
+
 /// What each plan is asked for some scans.
 pub(super) fn asks(bound: &[Bound], scans: &[TableScan]) -> Asks {
     let of = |bound: &Bound| {

@@ -108,7 +108,9 @@ impl Cluster {
 
     /// Looks who is there, now.
     pub(super) fn look(&self) -> Result<(), StateError> {
-        Ok(lock(&self.beat).as_ref().map_or(Ok(()), Beat::look)?)
+        // Whoever looks who is there meanwhile does not wait for the store.
+        let looker = lock(&self.beat).as_ref().map(Beat::looker);
+        Ok(looker.map_or(Ok(()), |looker| looker.look())?)
     }
 
     /// Whether it has left.

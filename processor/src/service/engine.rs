@@ -3,7 +3,9 @@
 use super::cluster::Cluster;
 use super::work::Bound;
 use super::{Service, answers, as_of, bounds, changes, replaying};
+use crate::checkpoint::patience::Asking;
 use crate::checkpoint::{self, SilentStore};
+use crate::code::StateCode;
 use crate::engine::{
     AnswerBasis, AnswerNote, Engine, EngineError, IsWanted, Listed, MetricAt, Page, PageExtent, PositionOf, Snapshot,
     TableData, TableScan,
@@ -20,8 +22,8 @@ use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use timeline_core::nearest;
 use timeline_core::plan::Plan;
+use timeline_core::{Time, instant_text, nearest};
 use timeline_dsl::explain::definition_text;
 
 /// Time between two looks for what is waited for.
@@ -71,10 +73,11 @@ impl Engine for Service {
         sync: Option<Duration>,
         is_wanted: IsWanted<'_>,
     ) -> Result<Snapshot, EngineError> {
+        let _asking = Asking::begin();
         let tables: Vec<String> = scans.iter().map(|scan| scan.table.clone()).collect();
         let shown: Vec<String> = tables.iter().map(|table| MetricAt::shown(table)).collect();
         let sync = self.wait_for_tables(&shown, sync, is_wanted)?;
-        let (bound, sealed, answers) = self.ask_as_deployed(|bound| bounds::asks(bound, scans), sync, is_wanted)?;
+        let ((bound, sealed, answers), recalled) = self.ask_or_recall(scans, sync, is_wanted)?;
         let logs = answers::by_source(&bound, &answers);
         let seen: Vec<_> = bound.iter().filter(|bound| bound.answers()).cloned().collect();
         let answering = answers::by_source(&seen, &answers);
@@ -96,11 +99,13 @@ impl Engine for Service {
         let positions = answers.map(|answer| answers::position(answer, &names)).collect();
         let mixed = scans.iter().filter_map(|scan| answers::mixed_versions(scan, &seen, &sealed));
         let dropped = scans.iter().filter_map(|scan| answers::dropped_rows(scan, &answering));
-        let notes = mixed.chain(dropped).chain(answers::losses(scans, &answering)).collect();
+        let notes =
+            recalled.into_iter().chain(mixed).chain(dropped).chain(answers::losses(scans, &answering)).collect();
         Ok(Snapshot { tables, basis: AnswerBasis { positions, notes } })
     }
 
     fn columns(&self, tables: &[String]) -> Result<Vec<TableData>, EngineError> {
+        let _asking = Asking::begin();
         let (bound, sealed) = self.deployed()?;
         let seen: Vec<_> = bound.iter().filter(|bound| bound.answers()).cloned().collect();
         let (all, answering) = (answers::by_source(&bound, &[]), answers::by_source(&seen, &[]));
@@ -131,6 +136,7 @@ impl Engine for Service {
         if !scans.iter().any(|scan| scan.mixes_versions) {
             return Ok(vec![]);
         }
+        let _asking = Asking::begin();
         let (mut bound, sealed) = self.deployed()?;
         bound.retain(Bound::answers);
         Ok(scans.iter().filter_map(|scan| answers::mixed_versions(scan, &bound, &sealed)).collect())
@@ -143,6 +149,7 @@ impl Engine for Service {
         query: Option<&str>,
         sync: Option<Duration>,
     ) -> Result<Json, EngineError> {
+        let _asking = Asking::begin();
         let has = |bound: &Bound, name: &str| bound.labels.shows(name) && answers::has(&bound.plan, name);
         if let Some(name) = query.filter(|name| !self.answering().iter().any(|bound| has(bound, name))) {
             return Err(self.not_there_yet(name, self.unknown(name)));
@@ -202,6 +209,7 @@ impl Engine for Service {
     }
 
     fn outliers(&self, name: &str, page: Page, sync: Option<Duration>) -> Result<Listed, EngineError> {
+        let _asking = Asking::begin();
         let (bound, _, answers) = self.ask_as_deployed(|_| Ask::Sessions.into(), sync, &|| true)?;
         let bound: Vec<Bound> = bound.into_iter().filter(Bound::answers).collect();
         let logs = answers::by_source(&bound, &answers);
@@ -220,10 +228,11 @@ impl Engine for Service {
     fn queries(&self) -> Result<RecordBatch, EngineError> {
         // What runs is known though a partition does not answer; what there is to say of its records is not.
         // Partitions that wait for a store would be waited for.
-        let answers = match checkpoint::silent_stores().is_empty() {
-            true => self.ask(&Ask::Status.into(), None).unwrap_or_default(),
-            false => vec![],
-        };
+        let _asking = Asking::begin();
+        let is_silent = || !checkpoint::silent_stores().is_empty();
+        let asked = if is_silent() { None } else { self.ask(&Ask::Status.into(), None).ok() };
+        // What a store does not let them say, they may have said before; the remarks tell of that.
+        let answers = asked.unwrap_or_else(|| if is_silent() { self.seen.recalled().0 } else { vec![] });
         Ok(answers::queries(&self.lock().bound, &answers))
     }
 
@@ -243,11 +252,24 @@ impl Engine for Service {
     }
 
     fn answer_peer(&self, question: &[u8]) -> Result<Vec<u8>, EngineError> {
+        let _asking = Asking::begin();
         self.answer_other(question)
     }
 
     fn programs_version(&self) -> u64 {
         self.lock().programs.version
+    }
+}
+
+/// That an answer says how partitions last were, since the store of their state gives no answer, and when that was.
+fn as_it_was(silent: &SilentStore, since: Option<Time>) -> AnswerNote {
+    let then = match since {
+        Some(at) => format!("those of this processor are shown as they were at {}, or later", instant_text(at)),
+        None => "none has said since the start how it is".to_owned(),
+    };
+    AnswerNote {
+        message: format!("{}; no partition can say how it is, and {then}", silent.line()),
+        help: StateCode::StoreSilent.help().to_owned(),
     }
 }
 
@@ -270,6 +292,7 @@ impl Service {
             Some("now") => DeploymentStart::Now,
             Some(other) => return Err(EngineError::invalid(format!("`from` is `start` or `now`, not `{other}`"))),
         };
+        self.refuse_without_store()?;
         let changing = self.changing();
         self.adopt_newest()?;
         let before = self.lock().programs.clone();
@@ -305,6 +328,7 @@ impl Service {
 
     /// Ends a query.
     fn drop_now(&self, name: &str) -> Result<Json, EngineError> {
+        self.refuse_without_store()?;
         let changing = self.changing();
         self.adopt_newest()?;
         let before = self.lock().programs.clone();
@@ -435,6 +459,36 @@ impl Service {
         }
     }
 
+    /// Asks every partition for some tables. Where the store of the state gives no answer, so that none can say anything, those
+    /// that tell no more than how far it is are told as it last was, with a note that says so.
+    fn ask_or_recall(
+        &self,
+        scans: &[TableScan],
+        sync: Option<Duration>,
+        is_wanted: IsWanted<'_>,
+    ) -> Result<(AsDeployed, Option<AnswerNote>), EngineError> {
+        let is_enough = sync.is_none() && scans.iter().all(|scan| bounds::tells_of_work(&scan.table));
+        let recall = || {
+            let silent = self.silence().filter(|_| is_enough)?;
+            let (answers, since) = self.seen.recalled();
+            let tells_how_far = scans.iter().any(|scan| scan.table != "nodes");
+            let note = tells_how_far.then(|| as_it_was(&silent, since));
+            Some(((self.lock().bound.clone(), vec![], answers), note))
+        };
+        if let Some(recalled) = recall() {
+            return Ok(recalled);
+        }
+        match self.ask_as_deployed(|bound| bounds::asks(bound, scans), sync, is_wanted) {
+            Ok(asked) => Ok((asked, None)),
+            Err(error) => recall().ok_or(error),
+        }
+    }
+
+    /// Nothing is changed while the store of the state gives no answer.
+    fn refuse_without_store(&self) -> Result<(), EngineError> {
+        self.silence().map_or(Ok(()), |silent| Err(NoAnswer::Silent(silent).into()))
+    }
+
     fn is_catching_up(&self, number: u32) -> bool {
         self.lock().programs.deployments.iter().any(|one| one.number == number && one.catching_up)
     }
@@ -458,8 +512,10 @@ impl Service {
 impl From<NoAnswer> for EngineError {
     fn from(error: NoAnswer) -> Self {
         match error {
-            NoAnswer::Timeout => EngineError::Timeout(error.to_string()),
-            NoAnswer::Stopped(_) | NoAnswer::Unwanted => EngineError::Unavailable(error.to_string()),
+            NoAnswer::Timeout | NoAnswer::Busy => EngineError::Timeout(error.to_string()),
+            NoAnswer::Silent(_) | NoAnswer::Stopped(_) | NoAnswer::Unwanted => {
+                EngineError::Unavailable(error.to_string())
+            }
             NoAnswer::LeftOut(_) => EngineError::Conflict { message: error.to_string(), rendered: None },
         }
     }

@@ -51,6 +51,10 @@ impl Service {
             if missing.is_empty() {
                 return Ok(found.into_values().collect());
             }
+            // Neither who has them nor what they were is to be learnt then.
+            if let Some(silent) = self.silence().filter(|_| sync.is_none()) {
+                return Err(NoAnswer::Silent(silent).into());
+            }
             if !looked {
                 // One that has slept does not know yet who came meanwhile.
                 cluster.look().map_err(|error| EngineError::Unavailable(error.to_string()))?;
@@ -103,7 +107,15 @@ impl Service {
         let mut troubles = vec![];
         match own {
             Ok(answers) => answers.into_iter().for_each(|answer| insert(&mut found, answer)),
-            Err(error @ (NoAnswer::Timeout | NoAnswer::LeftOut(_) | NoAnswer::Unwanted)) => return Err(error.into()),
+            Err(
+                error @ (NoAnswer::Timeout
+                | NoAnswer::Busy
+                | NoAnswer::Silent(_)
+                | NoAnswer::LeftOut(_)
+                | NoAnswer::Unwanted),
+            ) => {
+                return Err(error.into());
+            }
             // It was given up or taken over just now: somebody else has it, or will.
             Err(error @ NoAnswer::Stopped(_)) => troubles.push(error.to_string()),
         }

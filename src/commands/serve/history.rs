@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::settings::{HistoryPlace, SettingsFile};
 use processor::checkpoint::StateLocation;
 use processor::checkpoint::history::HistoryError;
+use processor::code::StateCode;
 use processor::history::{self, History};
 use std::path::Path;
 use std::sync::Arc;
@@ -131,7 +132,11 @@ fn refused(error: HistoryError, state: &StateLocation) -> Error {
             "--history: {error}\n  help: name an empty place; if they are this state's own, moved there, call `history.json` in {state} `history-moved.json`"
         )),
         HistoryError::Place(error) => Error::Usage(format!("--history {error}")),
-        HistoryError::State(error) => Error::Unreachable(format!("--history: {error}")),
+        HistoryError::State(error) => {
+            let is_silent = error.to_string().contains(StateCode::StoreSilent.as_str());
+            let more = if is_silent { "\n  help: --start-timeout allows more" } else { "" };
+            Error::Unreachable(format!("where the history of {state} is cannot be told: {error}{more}"))
+        }
     }
 }
 

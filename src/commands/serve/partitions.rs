@@ -4,7 +4,7 @@
 //! disk says anything; one of a bucket is, [`FAILURES_MAX`] times.
 
 use super::refusals::partition_error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use processor::checkpoint::{self, StateLocation};
 use processor::partition;
 use processor::service::{PartitionEnd, Service};
@@ -21,9 +21,17 @@ pub(super) fn watch(service: &Arc<Service>, state: &StateLocation, stopping: &At
     loop {
         if stopping.load(Ordering::Relaxed) {
             let endings = service.stop();
-            return endings.into_iter().try_for_each(|PartitionEnd { source, result, .. }| {
+            endings.into_iter().try_for_each(|PartitionEnd { source, result, .. }| {
                 result.map_err(|error| partition_error(&source, error))
-            });
+            })?;
+            // One that had failed before and could not be opened again has no end of its own.
+            return match state.silence() {
+                Some(silent) => Err(Error::Unreachable(format!(
+                    "{}; nothing that was committed is lost, and what was read since is read again at the next start",
+                    silent.line()
+                ))),
+                None => Ok(()),
+            };
         }
         match service.wait(LOOK) {
             None => {}

@@ -52,6 +52,11 @@ fn of_the_state(error: partition::Error) -> partition::Error {
     }
 }
 
+/// Whether a store gave no answer, of which others may be the consequence.
+fn is_without_answer(error: &partition::Error) -> bool {
+    error.to_string().contains(StateCode::StoreSilent.as_str())
+}
+
 /// Why a partition of a source has stopped; of any source if none is named.
 pub(super) fn partition_error(source: &str, error: partition::Error) -> Error {
     let place = if source.is_empty() { String::new() } else { format!("source {source}: ") };
@@ -78,6 +83,9 @@ pub(super) fn partition_error(source: &str, error: partition::Error) -> Error {
         partition::Error::Checkpoint(error @ checkpoint::Error::Fenced { .. }) => {
             Error::Fenced(format!("{place}{error}"))
         }
+        error if is_without_answer(&error) => Error::Unreachable(format!(
+            "{place}{error}; nothing that was committed is lost, and what was read since is read again at the next start"
+        )),
         partition::Error::Checkpoint(error @ (checkpoint::Error::Store(_) | checkpoint::Error::Poisoned { .. })) => {
             let code = StateCode::NoRoom;
             Error::Other(match has_no_room(&error) {

@@ -1,4 +1,5 @@
-//! Starting is as patient as running: a bucket that gives no clear answer is asked again, for as long as a flag says.
+//! Starting is as patient as running: a bucket that gives no clear answer is asked again, for as long as a flag says. A request
+//! that has no answer by then is given up (`processor::checkpoint::patience`).
 //!
 //! **Invariant:** every attempt has a writer's name of its own. What an earlier one wrote without an answer is then somebody
 //! else's, which the protocol of the checkpoints settles, and is never taken for what this one wrote.
@@ -19,15 +20,14 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from
 /// How long a stop may go unheard.
 const STEP: Duration = Duration::from_millis(50);
 
-/// Starts, again and again while only the bucket's answers keep it from it.
+/// Starts, again and again while only the bucket's answers keep it from it, for so long since then.
 pub(super) fn start(
     mut options: Options,
     programs: &[(String, String)],
-    patience: Duration,
+    (begun, patience): (Instant, Duration),
     stopping: &AtomicBool,
 ) -> Result<(Arc<Service>, Vec<Recovery>)> {
     let (mut pause, longest) = PAUSES;
-    let begun = Instant::now();
     loop {
         let error = match Service::start(options.clone(), programs) {
             Ok(started) => return Ok(started),
@@ -39,7 +39,7 @@ pub(super) fn start(
             return Err(start_error(error));
         }
         if begun.elapsed() + pause >= patience {
-            tracing::warn!("not started within {:.0} s; --start-timeout allows more", patience.as_secs_f64());
+            tracing::warn!("not started within {} s; --start-timeout allows more", patience.as_secs_f64());
             return Err(start_error(error));
         }
         tracing::warn!("{error}; starting again in {:.1} s", pause.as_secs_f64());

@@ -45,6 +45,33 @@ fn words_that_are_nulls() {
 }
 
 #[test]
+fn a_null_above_the_end_of_a_path_is_no_null_of_its_column() {
+    let declared =
+        |path, missing| Declared { columns: vec![("s", path, Type::String)], ..nulls(missing, &["unavailable"]) };
+    for (path, members, want) in [
+        ("engine.state", r#""engine":{"state":"on"}"#, " s=on"),
+        ("engine.state", r#""engine":{"state":null}"#, " s=null"),
+        ("engine.state", r#""engine":{"state":"unavailable"}"#, " s=null"),
+        ("engine.state", r#""engine":null"#, ""),
+        ("engine.state", r#""engine":"unavailable""#, ""),
+        ("engine.state", r#""engine":7"#, ""),
+        ("engine.state", r#""engine":{}"#, ""),
+        ("a.b.c", r#""a":{"b":null}"#, ""),
+        ("a.b.c", r#""a":null"#, ""),
+        ("p[0].q", r#""p":[null]"#, ""),
+        ("p[0].q", r#""p":null"#, ""),
+        ("p[0].q", r#""p":[{"q":null}]"#, " s=null"),
+        ("p[key=b].v", r#""p":[{"key":"b","v":null}]"#, " s=null"),
+    ] {
+        let line = format!("{{\"k\":\"a\",\"t\":1,{members}}}");
+        assert_eq!(show(&json(&declared(path, false), &line)), format!("a@1000000{want}"), "{path} in {members}");
+        if members.contains("null") {
+            assert_eq!(show(&json(&declared(path, true), &line)), "a@1000000", "{path} in {members}: null is missing");
+        }
+    }
+}
+
+#[test]
 fn paths_select_in_lists() {
     let declared = |path| Declared { columns: vec![("s", path, Type::String)], ..Declared::default() };
     for (path, members, want) in [
