@@ -204,7 +204,7 @@ pub fn evaluate_restored(
         take_decoded(&pipeline, &mut feed, &mut evaluation, &mut begun, DEAD_MAX);
         let mut images = vec![];
         for (image, (outcome, late)) in parts {
-            images.push(image.batch);
+            images.push(image);
             take_told(plan, outcome, vec![], late, &mut evaluation);
         }
         rounds += 1;

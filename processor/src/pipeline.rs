@@ -24,6 +24,7 @@ use crate::time_jumps::TimeJump;
 use crate::watermark::{IdleAdvances, PartitionProgress, UnreadPrefix};
 use event_feeder::{Block, DeadLetter, Decoder, Position, RecordTraits, world};
 use lane_thread::{Call, Command, Job, LaneThread, Routed};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
@@ -144,7 +145,7 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
                 is_behind: false,
                 behind: Arc::clone(&behind),
                 job: None,
-                beside: None,
+                beside: VecDeque::new(),
             };
             let thread = world::thread(format!("lane-{number}"));
             threads.push(thread.spawn(move || lane_thread.run(&queue)).expect("the system can start a thread"));
@@ -247,17 +248,18 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
         begin: impl Fn(&mut Lane<W>, &PartitionProgress) -> T + Send + Sync + 'static,
         piece: impl Fn(&mut Lane<W>, &PartitionProgress, &mut T, Duration) -> Option<U> + Send + Sync + 'static,
     ) -> Result<Coming<U>, LaneLost> {
-        self.begin_work(Command::Job, begin, piece)
+        self.begin_work(Command::Job, begin, piece, |_, _| {})
     }
 
     /// The same of work that goes on while more is fed: what it looks at is what lanes keep for it of the place where it
-    /// begins. There is one such work at a time; a further one begins when that is done.
+    /// begins. `leave` lets go of that where nobody waits for it any more.
     pub fn work_beside<T: Send + 'static, U: Send + 'static>(
         &mut self,
         begin: impl Fn(&mut Lane<W>, &PartitionProgress) -> T + Send + Sync + 'static,
         piece: impl Fn(&mut Lane<W>, &PartitionProgress, &mut T, Duration) -> Option<U> + Send + Sync + 'static,
+        leave: fn(&mut Lane<W>, T),
     ) -> Result<Coming<U>, LaneLost> {
-        self.begin_work(Command::Beside, begin, piece)
+        self.begin_work(Command::Beside, begin, piece, leave)
     }
 
     fn begin_work<T: Send + 'static, U: Send + 'static>(
@@ -265,6 +267,7 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
         command_of: fn(Job<W>) -> Command<W>,
         begin: impl Fn(&mut Lane<W>, &PartitionProgress) -> T + Send + Sync + 'static,
         piece: impl Fn(&mut Lane<W>, &PartitionProgress, &mut T, Duration) -> Option<U> + Send + Sync + 'static,
+        leave: fn(&mut Lane<W>, T),
     ) -> Result<Coming<U>, LaneLost> {
         self.flush()?;
         let (begin, piece) = (Arc::new(begin), Arc::new(piece));
@@ -274,6 +277,9 @@ impl<W: Watcher + Send + 'static> Pipeline<W> {
             let (mut work, is_wanted) = (None, Arc::downgrade(&wanted));
             let job: Job<W> = Box::new(move |lane, progress, length| {
                 if is_wanted.strong_count() == 0 {
+                    if let Some(work) = work.take() {
+                        leave(lane, work);
+                    }
                     return true;
                 }
                 let work = work.get_or_insert_with(|| begin(lane, progress));

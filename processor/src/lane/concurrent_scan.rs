@@ -9,7 +9,7 @@
 use super::backlog::{WorkSlice, YieldAfter};
 use super::read::{SessionCopy, SessionScan};
 use super::session::{SessionOutput, SessionSink, Watcher};
-use super::slab::Slot;
+use super::slab::{Slot, SlotSet};
 use super::{Lane, reorder_buffer::ReorderBuffer};
 use crate::records::SessionSnapshot;
 use crate::totals::SessionFold;
@@ -35,9 +35,14 @@ impl ScannedSessions {
     }
 }
 
+/// Which of a lane's scans it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScanNumber(u64);
+
 /// A scan on its way.
 #[derive(Debug)]
 pub(super) struct ConcurrentScan {
+    number: ScanNumber,
     sessions: SessionScan,
     unread: SlotSet,
     horizon: Time,
@@ -45,42 +50,20 @@ pub(super) struct ConcurrentScan {
     found: ScannedSessions,
 }
 
-/// A set of slots.
-#[derive(Debug, Default)]
-struct SlotSet {
-    words: Vec<u64>,
-}
-
-impl SlotSet {
-    fn insert(&mut self, slot: Slot) {
-        let (word, bit) = (slot as usize / 64, slot % 64);
-        if self.words.len() <= word {
-            self.words.resize(word + 1, 0);
-        }
-        self.words[word] |= 1 << bit;
-    }
-
-    /// Takes a slot out; whether it was there.
-    fn remove(&mut self, slot: Slot) -> bool {
-        let Some(word) = self.words.get_mut(slot as usize / 64) else { return false };
-        let bit = 1 << (slot % 64);
-        let was = *word & bit != 0;
-        *word &= !bit;
-        was
-    }
-}
-
 impl<W: Watcher> Lane<W> {
     /// Begins to read all sessions as they are now, at a horizon; before `certain` all is as it will be. What was begun before
     /// is given up. Nothing is to be behind.
-    pub fn begin_scan(&mut self, wants_rows: bool, horizon: Time, certain: Time) {
+    pub fn begin_scan(&mut self, wants_rows: bool, horizon: Time, certain: Time) -> ScanNumber {
         debug_assert!(!self.is_behind(), "what waits for its turn is not among what a scan looks at");
         let sessions = self.to_read();
         let mut unread = SlotSet::default();
         sessions.slots().for_each(|slot| unread.insert(slot));
         let mut found = ScannedSessions::new(self.plan());
         found.outcome.certain = Some(certain);
-        self.scan = Some(Box::new(ConcurrentScan { sessions, unread, horizon, wants_rows, found }));
+        self.scans += 1;
+        let number = ScanNumber(self.scans);
+        self.scan = Some(Box::new(ConcurrentScan { number, sessions, unread, horizon, wants_rows, found }));
+        number
     }
 
     /// Goes on with it until the lane is to look up; what it came to, once all is read. Nothing if none was begun.
@@ -94,7 +77,7 @@ impl<W: Watcher> Lane<W> {
                 now => now,
             };
             let Some(mut copied) = next else {
-                self.scan_is_over();
+                self.is_read();
                 return Some(scan.found);
             };
             match self.read_scanned(&mut scan, &mut copied, stretch.timers()) {
@@ -109,16 +92,16 @@ impl<W: Watcher> Lane<W> {
         }
     }
 
-    /// Gives up what was begun and is not over.
-    pub fn leave_scan(&mut self) {
-        if self.scan.take().is_some() {
-            self.scan_is_over();
+    /// Gives up a scan that is not over.
+    pub fn leave_scan(&mut self, number: ScanNumber) {
+        if self.scan.take_if(|scan| scan.number == number).is_some() {
+            self.is_read();
         }
     }
 
-    /// Whether one was begun that is not over.
-    pub fn is_scanning(&self) -> bool {
-        self.scan.is_some()
+    /// Whether sessions are being read while the lane goes on: by a scan, or for an image.
+    pub(super) fn is_being_read(&self) -> bool {
+        self.scan.is_some() || self.image.is_some()
     }
 
     /// Reads a slot that is about to change.
@@ -126,6 +109,9 @@ impl<W: Watcher> Lane<W> {
     pub(super) fn read_before_change(&mut self, slot: Slot) {
         if self.scan.is_some() {
             self.read_unread(slot);
+        }
+        if self.image.is_some() {
+            self.image_before_change(slot);
         }
     }
 
@@ -176,9 +162,9 @@ impl<W: Watcher> Lane<W> {
         }
     }
 
-    /// Does what waited for the end of a scan: words of texts are not to mean others before it.
-    fn scan_is_over(&mut self) {
-        if self.evaluator.dictionary().len() > 2 * self.texts_kept {
+    /// Does what waited for the end of a reading: words of texts are not to mean others before it.
+    pub(super) fn is_read(&mut self) {
+        if !self.is_being_read() && self.evaluator.dictionary().len() > 2 * self.texts_kept {
             self.collect_texts();
         }
     }

@@ -70,7 +70,7 @@ impl<W: Watcher> Lane<W> {
                 return;
             }
         }
-        if self.evaluator.dictionary().len() > 2 * self.texts_kept && !self.is_scanning() {
+        if self.evaluator.dictionary().len() > 2 * self.texts_kept && !self.is_being_read() {
             self.collect_texts();
         }
     }

@@ -11,19 +11,29 @@
 //! applied in the order of their epochs, to any number of lanes.
 //! What has not happened is whole in every image; a row without a key that names the lane says that earlier ones of that
 //! lane have none any more.
+//!
+//! Sessions are copied while the lane goes on, and one that is about to change is copied before it does; all else is taken
+//! where the image begins. So a lane stands still for a checkpoint no longer than for what is new among the events that wait.
+//!
+//! **Invariant:** a slot that is not copied yet holds what it held where the image began.
 
+use super::backlog::{WorkSlice, YieldAfter};
 use super::dedup::SeenEvent;
 use super::reorder_buffer::{BufferedEvent, ReorderBuffer, TimeBucket};
 use super::session::UnfinishedStep;
-use super::slab::{Slot, SlotContent};
+use super::session::Watcher;
+use super::slab::{Slot, SlotContent, SlotSet};
 use super::{Lane, columns, lane_of};
 use arrow::array::{Array, BinaryArray, BinaryBuilder, RecordBatch, StringArray, StringBuilder, UInt8Array};
+use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use compact_str::CompactString;
 use event_feeder::{Position, key_hash};
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::Arc;
 use timeline_core::Time;
-use timeline_core::incremental::{Heap, Row, codec};
+use timeline_core::incremental::{Row, codec};
 use timeline_core::plan::Plan;
 use timeline_core::record::Order;
 
@@ -43,15 +53,67 @@ const HAS_PART: u64 = 2;
 /// Above the flags stands the number of the source.
 const SOURCE_AT: u32 = 8;
 
-/// What a lane writes into a checkpoint.
-#[derive(Clone, Debug)]
-pub struct Image {
-    /// The rows.
-    pub batch: RecordBatch,
+/// What an image holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageSize {
     /// Whether every session is in it.
     pub full: bool,
-    /// Sessions, held and seen events in it: what it costs to load.
+    /// Sessions, held and seen events in it, at the most: what it costs to load.
     pub sessions: usize,
+}
+
+/// What a lane writes into a checkpoint, in parts that are put together by whoever writes it.
+#[derive(Clone, Debug)]
+pub struct ImageParts {
+    head: RecordBatch,
+    sessions: RecordBatch,
+    tail: RecordBatch,
+}
+
+impl ImageParts {
+    /// The rows.
+    pub fn into_batch(self) -> RecordBatch {
+        concat_batches(&schema(), &[self.head, self.sessions, self.tail]).expect("parts have the columns of an image")
+    }
+}
+
+/// An image on its way.
+#[derive(Debug)]
+pub(super) struct LaneImage {
+    /// Those that are not copied yet.
+    left: SlotSet,
+    texts: TextNumbers,
+    /// Keys that are gone.
+    removed: Vec<CompactString>,
+    sessions: ImageBuilder,
+    tail: ImageBuilder,
+    words: Vec<u64>,
+    heap_bytes: Vec<u8>,
+}
+
+/// The texts that an image refers to, in the order of first being referred to.
+#[derive(Debug)]
+struct TextNumbers {
+    /// The number of each text of the dictionary as it was where the image began.
+    of: Vec<u32>,
+    texts: Vec<u32>,
+}
+
+impl TextNumbers {
+    fn new(texts: usize) -> Self {
+        TextNumbers { of: vec![u32::MAX; texts], texts: vec![] }
+    }
+
+    fn number(&mut self, word: &mut u64) {
+        // A text that was only looked up may be unknown; it stays so.
+        if let Some(place) = self.of.get_mut(*word as usize) {
+            if *place == u32::MAX {
+                *place = self.texts.len() as u32;
+                self.texts.push(*word as u32);
+            }
+            *word = u64::from(*place);
+        }
+    }
 }
 
 /// Why a segment cannot be loaded.
@@ -77,6 +139,7 @@ pub enum ImageError {
     Row(#[from] codec::Error),
 }
 
+#[derive(Debug)]
 struct ImageBuilder {
     sort: Vec<u8>,
     key: StringBuilder,
@@ -85,11 +148,28 @@ struct ImageBuilder {
 }
 
 impl ImageBuilder {
+    fn with_capacity(rows: usize, row_bytes: usize) -> Self {
+        ImageBuilder {
+            sort: Vec::with_capacity(rows),
+            key: StringBuilder::with_capacity(rows, rows * 16),
+            words: BinaryBuilder::with_capacity(rows, rows * row_bytes),
+            heap: BinaryBuilder::with_capacity(rows, 0),
+        }
+    }
+
     fn push(&mut self, sort: u8, key: &str, words: &[u8], heap: &[u8]) {
         self.sort.push(sort);
         self.key.append_value(key);
         self.words.append_value(words);
         self.heap.append_value(heap);
+    }
+
+    fn push_words(&mut self, sort: u8, key: &str, words: &[u64], heap: &[u8]) {
+        self.sort.push(sort);
+        self.key.append_value(key);
+        self.heap.append_value(heap);
+        words.iter().for_each(|word| self.words.write_all(&word.to_le_bytes()).expect("writing to memory cannot fail"));
+        self.words.append_value(b"");
     }
 
     fn finish(mut self) -> RecordBatch {
@@ -124,47 +204,33 @@ impl Lane<()> {
         self.dirty.len() + self.removed.len()
     }
 
-    /// Takes the image since the last one; of all sessions if `full`, and of everything if it is part of a `base`.
-    pub fn image(&mut self, full: bool, base: bool) -> Image {
-        let dirty = std::mem::take(&mut self.dirty);
-        for slot in &dirty {
-            self.slab.meta(*slot).dirty = false;
-        }
-        let removed = std::mem::take(&mut self.removed);
-        let mut slots = if full { self.slab.occupied().collect() } else { dirty };
-        slots.retain(|slot| self.slab.meta(*slot).life != SlotContent::Empty);
-        slots.sort_unstable();
-        slots.dedup();
-
-        let mut renumbered = vec![u32::MAX; self.evaluator.dictionary().len()];
-        let mut texts: Vec<u32> = vec![];
-        let mut number = |word: &mut u64| {
-            // A text that was only looked up may be unknown; it stays so.
-            if let Some(place) = renumbered.get_mut(*word as usize) {
-                if *place == u32::MAX {
-                    *place = texts.len() as u32;
-                    texts.push(*word as u32);
-                }
-                *word = u64::from(*place);
+    /// Takes the image since the last one at once; of all sessions if `full`, and of everything if it is part of a `base`.
+    pub fn image(&mut self, full: bool, base: bool) -> RecordBatch {
+        self.begin_image(full, base);
+        loop {
+            if let Some(parts) = self.image_some(YieldAfter::Never) {
+                return parts.into_batch();
             }
-        };
-        let row_bytes = self.evaluator.row_words() * 8;
-        let mut rows: Vec<(u8, Slot, Heap)> = Vec::with_capacity(slots.len());
-        let mut all_words = Vec::with_capacity(slots.len() * row_bytes);
-        let mut words = vec![];
-        for slot in &slots {
-            let (mut heap, life) = self.slab.copy(*slot, &mut words);
-            let mut row = Row { words: &mut words, heap: &mut heap };
-            codec::for_each_text(self.evaluator.layout(), &mut row, &mut number);
-            all_words.extend(words.iter().flat_map(|word| word.to_le_bytes()));
-            rows.push((if life == SlotContent::Live { LIVE } else { CLOSED }, *slot, heap));
         }
+    }
+
+    /// Begins to take it as it is here. The one before is to be over.
+    pub fn begin_image(&mut self, full: bool, base: bool) -> ImageSize {
+        debug_assert!(self.image.is_none(), "one image is taken at a time");
+        let dirty = std::mem::take(&mut self.dirty);
+        let removed = std::mem::take(&mut self.removed);
+        let mut left = if full { self.slab.all_slots() } else { SlotSet::default() };
+        dirty.iter().for_each(|slot| left.insert(*slot));
+        let count = if full { self.sessions() } else { left.len() };
+
         // Lanes that are behind have released as much as all others: what waited for less than their clock has its turn.
         while let (Some(held), Some(clock)) = (&mut self.held, self.backlog.clock) {
             let Some(bucket) = held.pop(clock) else { break };
             self.backlog.extend(&bucket, &bucket.events);
         }
+        let mut texts = TextNumbers::new(self.evaluator.dictionary().len());
         let columns = self.text_columns;
+        let mut number = |word: &mut u64| texts.number(word);
         let mut held: Vec<(Slot, Vec<u8>)> = vec![];
         for bucket in self.held.iter_mut().flat_map(ReorderBuffer::buckets_mut) {
             let fresh = if base { 0 } else { bucket.imaged };
@@ -174,46 +240,83 @@ impl Lane<()> {
         let (bucket, events) = self.backlog.events();
         let ahead: Vec<_> = events.iter().map(|e| (e.slot, packed(bucket, e, columns, &mut number))).collect();
 
-        let released = self.held.as_ref().map(ReorderBuffer::released);
         let seen = self.duplicates.as_mut().map_or_else(Vec::new, |duplicates| duplicates.image(base));
-        let count = texts.len() + removed.len() + rows.len() + held.len() + ahead.len() + 3;
-        let mut out = ImageBuilder {
-            sort: Vec::with_capacity(count),
-            key: StringBuilder::with_capacity(count, count * 16),
-            words: BinaryBuilder::with_capacity(count, all_words.len()),
-            heap: BinaryBuilder::with_capacity(count, 0),
-        };
-        for text in &texts {
-            out.push(TEXT, self.evaluator.dictionary().text(*text), &[], &[]);
-        }
-        // Where the base stays, an image of all sessions does not say which are gone.
-        for key in if base { &[][..] } else { &removed } {
-            out.push(REMOVED, key, &[], &[]);
-        }
-        let mut heap_bytes = vec![];
-        for ((sort, slot, heap), words) in rows.iter().zip(all_words.chunks(row_bytes.max(1))) {
-            heap_bytes.clear();
-            codec::encode_heap(self.evaluator.layout(), heap, &mut heap_bytes);
-            out.push(*sort, self.slab.key(*slot), words, &heap_bytes);
-        }
+        let mut tail = ImageBuilder::with_capacity(held.len() + ahead.len() + 3, 0);
         for (slot, bytes) in &held {
-            out.push(HELD, self.slab.key(*slot), &[], bytes);
+            tail.push(HELD, self.slab.key(*slot), &[], bytes);
         }
-        if let Some(released) = released {
-            out.push(RELEASED, "", &released.to_le_bytes(), &[]);
+        if let Some(released) = self.held.as_ref().map(ReorderBuffer::released) {
+            tail.push(RELEASED, "", &released.to_le_bytes(), &[]);
         }
         if !seen.is_empty() {
-            out.push(SEEN, "", &[], &seen.iter().flat_map(|seen| seen.to_bytes()).collect::<Vec<u8>>());
+            tail.push(SEEN, "", &[], &seen.iter().flat_map(|seen| seen.to_bytes()).collect::<Vec<u8>>());
         }
         if self.was_behind || self.is_behind() {
-            out.push(AHEAD, "", &self.number.to_le_bytes(), &[]);
-            ahead.iter().for_each(|(slot, bytes)| out.push(AHEAD, self.slab.key(*slot), &[], bytes));
+            tail.push(AHEAD, "", &self.number.to_le_bytes(), &[]);
+            ahead.iter().for_each(|(slot, bytes)| tail.push(AHEAD, self.slab.key(*slot), &[], bytes));
             for (slot, doing) in &self.backlog.doing {
-                out.push(DOING, self.slab.key(*slot), &doing.to_bytes(), &[]);
+                tail.push(DOING, self.slab.key(*slot), &doing.to_bytes(), &[]);
             }
         }
         self.was_behind = self.is_behind();
-        Image { batch: out.finish(), full, sessions: rows.len() + held.len() + ahead.len() + seen.len() }
+        let sessions = ImageBuilder::with_capacity(count, self.evaluator.row_words() * 8);
+        // Where the base stays, an image of all sessions does not say which are gone.
+        let removed = if base { vec![] } else { removed };
+        let size = ImageSize { full, sessions: count + held.len() + ahead.len() + seen.len() };
+        let image = LaneImage { left, texts, removed, sessions, tail, words: vec![], heap_bytes: vec![] };
+        self.image = Some(Box::new(image));
+        size
+    }
+
+    /// Goes on with it until the lane is to look up; what it came to, once all is copied. Nothing if none was begun.
+    pub fn image_some(&mut self, yield_after: YieldAfter) -> Option<ImageParts> {
+        let mut image = self.image.take()?;
+        let (mut stretch, mut copied) = (WorkSlice::new(yield_after), 0);
+        stretch.begin(0);
+        while let Some(slot) = image.left.pop() {
+            self.copy_to(&mut image, slot);
+            copied += 1;
+            if stretch.is_over(copied) {
+                self.image = Some(image);
+                return None;
+            }
+        }
+        let LaneImage { texts, removed, sessions, tail, .. } = *image;
+        let mut head = ImageBuilder::with_capacity(texts.texts.len() + removed.len(), 0);
+        texts.texts.iter().for_each(|text| head.push(TEXT, self.evaluator.dictionary().text(*text), &[], &[]));
+        removed.iter().for_each(|key| head.push(REMOVED, key, &[], &[]));
+        self.is_read();
+        Some(ImageParts { head: head.finish(), sessions: sessions.finish(), tail: tail.finish() })
+    }
+}
+
+impl<W: Watcher> Lane<W> {
+    /// Copies a slot that is about to change, if an image is to have it.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn image_before_change(&mut self, slot: Slot) {
+        let Some(mut image) = self.image.take() else { return };
+        if image.left.remove(slot) {
+            self.copy_to(&mut image, slot);
+        }
+        self.image = Some(image);
+    }
+
+    fn copy_to(&mut self, image: &mut LaneImage, slot: Slot) {
+        // From here on it is unchanged since the image, or changes.
+        self.slab.meta(slot).dirty = false;
+        let sort = match self.slab.meta(slot).life {
+            SlotContent::Live => LIVE,
+            SlotContent::Closed => CLOSED,
+            SlotContent::Empty => return,
+        };
+        let LaneImage { texts, sessions, words, heap_bytes, .. } = image;
+        let (mut heap, _) = self.slab.copy(slot, words);
+        let mut row = Row { words, heap: &mut heap };
+        codec::for_each_text(self.evaluator.layout(), &mut row, &mut |word| texts.number(word));
+        heap_bytes.clear();
+        codec::encode_heap(self.evaluator.layout(), &heap, heap_bytes);
+        sessions.push_words(sort, self.slab.key(slot), words, heap_bytes);
     }
 }
 

@@ -24,7 +24,7 @@ mod slab;
 mod wheel;
 
 pub use backlog::YieldAfter;
-pub use concurrent_scan::ScannedSessions;
+pub use concurrent_scan::{ScanNumber, ScannedSessions};
 pub use live_alerts::AlertScan;
 pub use read::SessionScan;
 pub use recorder::Recorder;
@@ -39,6 +39,7 @@ use compact_str::CompactString;
 use concurrent_scan::ConcurrentScan;
 use dedup::Duplicates;
 use event_feeder::{Batch, Position, Slice};
+use image::LaneImage;
 use lives::Lives;
 use reorder_buffer::{BufferedEvent, ReorderBuffer};
 use session::{SessionRules, SessionWork, StepResult};
@@ -103,6 +104,10 @@ pub struct Lane<W = ()> {
     watchers: Vec<W>,
     /// Sessions that are being read while the lane goes on.
     scan: Option<Box<ConcurrentScan>>,
+    /// How many were begun.
+    scans: u64,
+    /// An image that is being taken while the lane goes on.
+    image: Option<Box<LaneImage>>,
 }
 
 impl<W: Watcher> Lane<W> {
@@ -147,6 +152,8 @@ impl<W: Watcher> Lane<W> {
             words: vec![0; plan.columns.len()],
             watchers: vec![],
             scan: None,
+            scans: 0,
+            image: None,
             evaluator,
         }
     }

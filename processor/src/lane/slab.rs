@@ -20,6 +20,49 @@ pub(super) struct Slab {
     index: Index,
 }
 
+/// A set of slots.
+#[derive(Debug, Default)]
+pub(super) struct SlotSet {
+    words: Vec<u64>,
+    /// Words before it are empty.
+    first: usize,
+}
+
+impl SlotSet {
+    pub(super) fn insert(&mut self, slot: Slot) {
+        let (word, bit) = (slot as usize / 64, slot % 64);
+        if self.words.len() <= word {
+            self.words.resize(word + 1, 0);
+        }
+        self.words[word] |= 1 << bit;
+        self.first = self.first.min(word);
+    }
+
+    /// Takes a slot out; whether it was there.
+    pub(super) fn remove(&mut self, slot: Slot) -> bool {
+        let Some(word) = self.words.get_mut(slot as usize / 64) else { return false };
+        let bit = 1 << (slot % 64);
+        let was = *word & bit != 0;
+        *word &= !bit;
+        was
+    }
+
+    /// Takes the least one out.
+    pub(super) fn pop(&mut self) -> Option<Slot> {
+        while *self.words.get(self.first)? == 0 {
+            self.first += 1;
+        }
+        let word = &mut self.words[self.first];
+        let bit = word.trailing_zeros();
+        *word &= *word - 1;
+        Some((self.first * 64) as Slot + bit)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+}
+
 /// What a slot has beside its row: one cache line, so that a look-up waits for memory once.
 #[derive(Debug)]
 #[repr(align(64))]
@@ -160,6 +203,16 @@ impl Slab {
         }
     }
 
+    /// All slots, free ones as well.
+    pub(super) fn all_slots(&self) -> SlotSet {
+        let (words, rest) = (self.heads.len() / 64, self.heads.len() % 64);
+        let mut words = vec![u64::MAX; words];
+        if rest > 0 {
+            words.push((1 << rest) - 1);
+        }
+        SlotSet { words, first: 0 }
+    }
+
     /// All slots that are not free, in no order that means anything.
     pub(super) fn occupied(&self) -> impl Iterator<Item = Slot> {
         let taken = |meta: &SlotMetadata| meta.life != SlotContent::Empty || meta.held > 0;
@@ -205,5 +258,22 @@ impl Slab {
     /// Bytes of what sessions keep beside their rows. All slots are gone through.
     pub(super) fn heap_bytes(&self) -> usize {
         self.heads.iter().map(|head| head.heap.bytes()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SlotSet;
+
+    #[test]
+    fn slots_come_out_of_a_set_in_order_and_once() {
+        let mut set = SlotSet::default();
+        [200, 3, 64, 3, 63].into_iter().for_each(|slot| set.insert(slot));
+        assert_eq!(set.len(), 4);
+        assert!(set.remove(64) && !set.remove(64) && !set.remove(9_999));
+        assert_eq!(set.pop(), Some(3));
+        set.insert(1);
+        let rest: Vec<_> = std::iter::from_fn(|| set.pop()).collect();
+        assert_eq!(rest, [1, 63, 200]);
     }
 }

@@ -3,7 +3,7 @@
 use super::ask::{AnswerSender, Ask, NoAnswer, PartitionAnswer};
 use super::{ANSWER_LOOK, AT_ONCE, Error, Partition};
 use crate::code::StateCode;
-use crate::lane::{Lane, LaneSize, ScannedSessions, SessionOutput, SessionSink, YieldAfter};
+use crate::lane::{Lane, LaneSize, ScanNumber, ScannedSessions, SessionOutput, SessionSink, YieldAfter};
 use crate::pipeline::Coming;
 use crate::records::{LateEvent, SessionSnapshot};
 use crate::results::Pending;
@@ -261,20 +261,21 @@ impl Partition {
         let answer = self.prepared(sizes, &Wanted::by(ask));
         let (wants_rows, plan) = (*ask == Ask::Sessions, Arc::clone(&self.plan));
         let begin = move |lane: &mut Lane, progress: &PartitionProgress| match progress.horizon() {
-            None => Some(ScannedSessions::new(lane.plan())),
-            Some(horizon) => {
-                lane.begin_scan(wants_rows, horizon, progress.certain());
-                None
-            }
+            None => None,
+            Some(horizon) => Some(lane.begin_scan(wants_rows, horizon, progress.certain())),
         };
-        let parts = self.pipeline.work_beside(begin, move |lane, _, nothing, length| {
-            let mut found = match nothing.take() {
-                Some(nothing) => nothing,
-                None => lane.scan_some(YieldAfter::After(length))?,
+        let piece = move |lane: &mut Lane, _: &PartitionProgress, scan: &mut Option<ScanNumber>, length| {
+            let mut found = match scan {
+                None => ScannedSessions::new(&plan),
+                Some(_) => lane.scan_some(YieldAfter::After(length))?,
             };
             found.fold.add_told(&plan, &found.outcome.closed, found.outcome.counted.as_ref());
             Some(found)
-        })?;
+        };
+        let leave = |lane: &mut Lane, scan: Option<ScanNumber>| {
+            scan.into_iter().for_each(|scan| lane.leave_scan(scan));
+        };
+        let parts = self.pipeline.work_beside(begin, piece, leave)?;
         self.questions.scanning = Some(Scanning { answer, parts, reply });
         self.finish_scan(AT_ONCE)
     }

@@ -12,9 +12,10 @@ use super::survey::Findings;
 use super::writing::{CheckpointCut, WrittenCheckpoint};
 use super::{Error, Partition, zones};
 use crate::checkpoint::FileRef;
-use crate::lane::image::Image;
+use crate::lane::image::{ImageParts, ImageSize};
+use crate::lane::{Lane, YieldAfter};
 use crate::log_position::{self, LogPosition};
-use crate::pipeline::LaneLost;
+use crate::pipeline::{Coming, LaneLost};
 use crate::results::Retention;
 use crate::traced;
 use crate::watermark::PartitionProgress;
@@ -26,9 +27,9 @@ use timeline_core::Time;
 use timeline_core::plan::RULES;
 
 /// What a lane was at a barrier.
-struct LaneImage {
+struct LaneCut {
     output: LaneOutput,
-    image: Image,
+    size: ImageSize,
     progress: PartitionProgress,
     /// How many events wait in it.
     held: u64,
@@ -39,7 +40,9 @@ struct LaneImage {
 /// What all lanes were at a barrier.
 struct LaneImages {
     /// Of each lane.
-    images: Vec<Image>,
+    sizes: Vec<ImageSize>,
+    /// They take them while they go on.
+    images: Coming<ImageParts>,
     is_base: bool,
     /// Nothing before it happens any more in any lane.
     frontier: Option<Time>,
@@ -64,7 +67,7 @@ impl Partition {
         self.is_surveyed(Duration::MAX)?;
         let Some(checkpoints) = self.committed.checkpoints.take() else { return Ok(()) };
         let span = traced::checkpoint(&self.plan.name(), self.options.part.number);
-        let LaneImages { images, is_base, frontier, is_behind, began, pause } = self.image_lanes()?;
+        let LaneImages { sizes, images, is_base, frontier, is_behind, began, pause } = self.image_lanes()?;
         let Findings { mut alerts, totals, is_all_told } = self.surveyed();
         let labels = self.options.labels.clone();
         self.gathered.pending.hide(&self.plan, &labels);
@@ -74,7 +77,7 @@ impl Partition {
             self.gathered.take_ended_windows(&self.plan, partition, frontier, &mut self.publishing);
         }
         self.dirty = is_behind;
-        let segments = self.committed.segments.note(&images, is_base);
+        let segments = self.committed.segments.note(&sizes, is_base);
         let reach = self.ingest.reach();
         let position = log_position::to_json(&reach);
         let state = self.state(reach);
@@ -89,6 +92,7 @@ impl Partition {
             reader: self.committed.reader.clone(),
             position,
             state,
+            sizes,
             images,
             segments,
             results: self.committed.results.clone(),
@@ -123,24 +127,28 @@ impl Partition {
         let parts = self.pipeline.call(move |lane, progress| {
             let full = is_base || lane.changed() * 2 > lane.sessions();
             let frontier = lane.frontier(progress.clock());
-            let (output, image) = (LaneOutput::of(lane), lane.image(full, is_base));
+            let (output, size) = (LaneOutput::of(lane), lane.begin_image(full, is_base));
             let (held, is_behind) = (lane.held(), lane.is_behind());
-            LaneImage { output, image, progress: progress.clone(), held, frontier, is_behind }
+            LaneCut { output, size, progress: progress.clone(), held, frontier, is_behind }
         })?;
+        let piece =
+            |lane: &mut Lane, _: &PartitionProgress, (): &mut (), length| lane.image_some(YieldAfter::After(length));
+        // Who writes the checkpoint waits for them: nobody leaves an image.
+        let images = self.pipeline.work_beside(|_, _| (), piece, |_, ()| {})?;
         let pause = began.elapsed();
         self.take_decoded();
         self.ingest.note_held(&self.plan, parts.iter().map(|lane| lane.held).sum());
         let frontier = parts.iter().map(|lane| lane.frontier).min();
         let is_behind = parts.iter().any(|lane| lane.is_behind);
-        let mut images = vec![];
-        for LaneImage { output, image, progress, .. } in parts {
+        let mut sizes = vec![];
+        for LaneCut { output, size, progress, .. } in parts {
             self.take_output(output);
             self.ingest.take_unseen(&progress);
-            images.push(image);
+            sizes.push(size);
         }
         self.look_for_leaps();
         self.ingest.tidy_silences(&self.plan);
-        Ok(LaneImages { images, is_base, frontier, is_behind, began, pause })
+        Ok(LaneImages { sizes, images, is_base, frontier, is_behind, began, pause })
     }
 
     /// The facts of a checkpoint at the places to which the logs have been read.

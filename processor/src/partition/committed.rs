@@ -6,7 +6,7 @@ use super::Error;
 use super::writing::WrittenCheckpoint;
 use crate::checkpoint::{CheckpointReader, Checkpoints, FileRef, OwnerLook, Putter};
 use crate::damage::Damage;
-use crate::lane::image::Image;
+use crate::lane::image::ImageSize;
 use crate::results::{Pending, RetentionCounts};
 use event_feeder::world::Instant;
 use std::sync::Arc;
@@ -113,7 +113,7 @@ impl Segments {
     }
 
     /// Keeps the books on base and deltas; the segments that still count beside the new ones.
-    pub(super) fn note(&mut self, images: &[Image], is_base: bool) -> Vec<FileRef> {
+    pub(super) fn note(&mut self, images: &[ImageSize], is_base: bool) -> Vec<FileRef> {
         let sessions: usize = images.iter().map(|image| image.sessions).sum();
         if is_base {
             self.base_sessions = sessions;

@@ -10,11 +10,12 @@ use crate::checkpoint::{CheckpointReader, Checkpoints, Commit, FileKind, FileRef
 use crate::damage::Damage;
 use crate::history::moving::HistoryMoved;
 use crate::labels::Labels;
-use crate::lane::image::{self, Image};
+use crate::lane::image::{self, ImageParts, ImageSize};
 use crate::measured;
 use crate::outputs::OutputMessage;
 use crate::outputs::alert_changes::AlertChanges;
 use crate::outputs::outbox::Outbox;
+use crate::pipeline::Coming;
 use crate::results::{HistoryHandover, HistoryWriter, Pending, Retention, RetentionCounts};
 use crate::retained::RetainedLog;
 use crate::traced;
@@ -40,8 +41,10 @@ pub(super) struct CheckpointCut {
     /// The places of the logs, as the manifest holds them.
     pub position: serde_json::Value,
     pub state: State,
-    /// Of each lane.
-    pub images: Vec<Image>,
+    /// Of each lane, what its image holds.
+    pub sizes: Vec<ImageSize>,
+    /// The images, which lanes take while they go on.
+    pub images: Coming<ImageParts>,
     /// The segments that count beside them.
     pub segments: Vec<FileRef>,
     /// Files of history, as of the last checkpoint.
@@ -98,8 +101,9 @@ impl CheckpointCut {
     /// Writes and commits it.
     pub(super) fn write(mut self) -> Result<WrittenCheckpoint, Error> {
         let known = self.segments.len();
-        for (lane, image) in self.images.iter().enumerate() {
-            self.segments.push(put(&self.checkpoints, lane, image)?);
+        self.images.wait(None)?;
+        for (lane, (size, image)) in self.sizes.iter().zip(self.images.take_done()).enumerate() {
+            self.segments.push(put(&self.checkpoints, lane, *size, image)?);
         }
         self.look_at_damage();
         let (results, applied) = self.write_history()?;
@@ -209,9 +213,9 @@ pub(super) fn lingers<'a>(mut kept: impl Iterator<Item = &'a Manifest>) -> bool 
     results.any(|file| !newest.files.iter().any(|named| named.name == file.name))
 }
 
-fn put(checkpoints: &Checkpoints, lane: usize, image: &Image) -> Result<FileRef, Error> {
-    let bytes = segment::encode(&image::schema(), std::slice::from_ref(&image.batch))
+fn put(checkpoints: &Checkpoints, lane: usize, size: ImageSize, image: ImageParts) -> Result<FileRef, Error> {
+    let bytes = segment::encode(&image::schema(), &[image.into_batch()])
         .map_err(|error| Error::Malformed { object: "a new segment".into(), reason: error.to_string() })?;
-    let metadata = json!({ "lane": lane, "full": image.full, "sessions": image.sessions });
+    let metadata = json!({ "lane": lane, "full": size.full, "sessions": size.sessions });
     Ok(checkpoints.put(FileKind::Segment, "lane", &bytes, metadata)?)
 }

@@ -38,6 +38,11 @@ impl<T> Coming<T> {
         Ok(true)
     }
 
+    /// Takes what those have come to that have done it.
+    pub fn take_done(&mut self) -> Vec<T> {
+        std::mem::take(&mut self.done)
+    }
+
     /// What those have come to that have done it, in the order of the lanes.
     pub fn done(self) -> Vec<T> {
         self.done

@@ -8,6 +8,7 @@ use crate::time_jumps::{self, TimeJump};
 use crate::watermark::{IdleAdvances, PartitionProgress, UnreadPrefix, Watermarks};
 use event_feeder::world::Instant;
 use event_feeder::{Batch, Block, Decoder, RecordTraits};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError};
@@ -64,7 +65,7 @@ pub(super) struct LaneThread<W> {
     /// What it does piece by piece.
     pub job: Option<Job<W>>,
     /// What it does piece by piece between rounds.
-    pub beside: Option<Job<W>>,
+    pub beside: VecDeque<Job<W>>,
 }
 
 /// How long a piece of such work is.
@@ -91,7 +92,7 @@ impl<W: Watcher> LaneThread<W> {
                     self.do_piece();
                     continue;
                 }
-                Err(TryRecvError::Empty) if self.beside.is_some() => {
+                Err(TryRecvError::Empty) if !self.beside.is_empty() => {
                     self.do_piece_beside();
                     continue;
                 }
@@ -119,11 +120,8 @@ impl<W: Watcher> LaneThread<W> {
             match command {
                 Command::Job(job) => self.job = Some(job),
                 Command::Beside(job) => {
-                    while self.beside.is_some() {
-                        self.do_piece_beside();
-                    }
-                    // It begins at this place.
-                    self.beside = Some(job);
+                    // It begins at this place, whatever else is on its way.
+                    self.beside.push_front(job);
                     self.do_piece_beside();
                 }
                 Command::Round(block) => {
@@ -143,7 +141,7 @@ impl<W: Watcher> LaneThread<W> {
                     self.lane.release(self.progress.clock());
                 }
                 Command::Gap(source) => {
-                    while self.beside.is_some() {
+                    while !self.beside.is_empty() {
                         self.do_piece_beside();
                     }
                     // Who began before the gap is not to be taken for somebody who began in it.
@@ -165,13 +163,12 @@ impl<W: Watcher> LaneThread<W> {
         }
     }
 
+    /// Does a piece of the first of what goes on beside rounds, which then goes behind the others.
     fn do_piece_beside(&mut self) {
-        if let Some(job) = &mut self.beside
-            && job(&mut self.lane, &self.progress, PIECE_BESIDE)
+        if let Some(mut job) = self.beside.pop_front()
+            && !job(&mut self.lane, &self.progress, PIECE_BESIDE)
         {
-            self.beside = None;
-            // Nobody may have waited for its end.
-            self.lane.leave_scan();
+            self.beside.push_back(job);
         }
     }
 
