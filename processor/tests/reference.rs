@@ -10,7 +10,9 @@ mod strategies;
 #[path = "reference/told.rs"]
 mod told;
 
+use arrow::record_batch::RecordBatch;
 use event_feeder::{Batch, DecodedEvent, Position, Slice, key_hash};
+use processor::lane::image::ImageParts;
 use processor::lane::{Lane, Recorder, ScannedSessions, SessionOutput, SessionSink, YieldAfter, lane_of};
 use processor::records::{AlertRow, LateReason, RecordedSpan, SessionSnapshot};
 use processor::totals::{Amount, FoldedNumber, MetricTotals, SessionFold, TotalRow};
@@ -498,6 +500,8 @@ fn restored_in_slices(
     let mut progress = PartitionProgress::nothing(&plan, None);
     let (mut sessions, mut alerts, mut late, mut images) = (vec![], vec![], vec![], vec![]);
     let mut counted = vec![];
+    // Whether lanes are at images that they began before the batch, and go on with while they take it.
+    let mut is_imaging = false;
     for (round, batch) in batches(case, cuts, mix).iter().enumerate() {
         let (before, after) = note(&mut progress, batch);
         let lanes = all.len();
@@ -505,7 +509,11 @@ fn restored_in_slices(
         for (number, lane) in all.iter_mut().enumerate() {
             let of = |i: &u32| lane_of(batch.events[*i as usize].hash, lanes) == number;
             let mine: Vec<u32> = (0..batch.events.len() as u32).filter(of).collect();
+            let begun = if is_imaging { lane.image_some(YieldAfter::Steps(1)) } else { None };
             lane.take(batch, &mine, &Watermarks { before, after, silences: &IdleAdvances::default() });
+            if is_imaging {
+                images.push(begun.map_or_else(|| finished_image(lane), ImageParts::into_batch));
+            }
             (0..turns.next().unwrap_or(0)).for_each(|_| lane.go_on());
             let (told, lane_late) = lane.drain();
             counted.extend(told.counted);
@@ -519,8 +527,13 @@ fn restored_in_slices(
             images.clear();
         }
         let full = |i: usize| base || (round + i).is_multiple_of(2);
-        images.extend(all.iter_mut().enumerate().map(|(i, lane)| lane.image(full(i), base).batch));
         let lanes = if round % 3 == 2 { 1 + (all.len() + round) % 3 } else { all.len() };
+        is_imaging = !base && lanes == all.len();
+        if is_imaging {
+            all.iter_mut().enumerate().for_each(|(i, lane)| _ = lane.begin_image(full(i), base));
+        } else {
+            images.extend(all.iter_mut().enumerate().map(|(i, lane)| lane.image(full(i), base)));
+        }
         if lanes != all.len() || base {
             all = processor::lane::image::restore(&plan, lanes, &images).expect("an image is loaded");
             for lane in &mut all {
@@ -532,8 +545,11 @@ fn restored_in_slices(
                 alerts.extend(told.alerts);
                 late.extend(lane_late);
             }
-            images = all.iter_mut().map(|lane| lane.image(true, true).batch).collect();
+            images = all.iter_mut().map(|lane| lane.image(true, true)).collect();
         }
+    }
+    if is_imaging {
+        images.extend(all.iter_mut().map(finished_image));
     }
     let mut outcome = SessionOutput::default();
     for mut lane in processor::lane::image::restore(&plan, 2, &images).expect("an image is loaded") {
@@ -546,6 +562,15 @@ fn restored_in_slices(
     late.append(&mut outcome.stragglers);
     counted.extend(outcome.counted);
     answers(&plan, (&sessions, &counted), alerts, &late, vec![], progress.max_time())
+}
+
+/// What is left of an image that a lane began.
+fn finished_image(lane: &mut Lane) -> RecordBatch {
+    loop {
+        if let Some(parts) = lane.image_some(YieldAfter::Steps(1)) {
+            return parts.into_batch();
+        }
+    }
 }
 
 /// The case with its log in order and sources that wait for nothing. Which of duplicates comes first is a matter of order.
@@ -762,7 +787,7 @@ fn sessions_that_were_removed_stay_so_whatever_image_is_taken() {
             let batch = batch(events, &plan);
             let mine: Vec<u32> = (0..events.len() as u32).collect();
             lane.take(&batch, &mine, &Watermarks { before, after, silences: &IdleAdvances::default() });
-            lane.image(full || before == Time::MIN, before == Time::MIN).batch
+            lane.image(full || before == Time::MIN, before == Time::MIN)
         };
         let images = [take(&log, Time::MIN, 0), take(&later, 0, 20_000_000_000)];
         assert_eq!(lane.drain().0.closed.len(), 10, "nine, and the first of `z`");

@@ -313,7 +313,7 @@ impl<W: Watcher> Lane<W> {
         let LaneImage { texts, sessions, words, heap_bytes, .. } = image;
         let (mut heap, _) = self.slab.copy(slot, words);
         let mut row = Row { words, heap: &mut heap };
-        codec::for_each_text(self.evaluator.layout(), &mut row, &mut |word| texts.number(word));
+        codec::for_each_text(self.evaluator.layout(), &mut row, &mut |word: &mut u64| texts.number(word));
         heap_bytes.clear();
         codec::encode_heap(self.evaluator.layout(), &heap, heap_bytes);
         sessions.push_words(sort, self.slab.key(slot), words, heap_bytes);

@@ -260,9 +260,8 @@ impl Partition {
     fn scan(&mut self, ask: &Ask, sizes: &[LaneSize], reply: AnswerSender) -> Result<(), Error> {
         let answer = self.prepared(sizes, &Wanted::by(ask));
         let (wants_rows, plan) = (*ask == Ask::Sessions, Arc::clone(&self.plan));
-        let begin = move |lane: &mut Lane, progress: &PartitionProgress| match progress.horizon() {
-            None => None,
-            Some(horizon) => Some(lane.begin_scan(wants_rows, horizon, progress.certain())),
+        let begin = move |lane: &mut Lane, progress: &PartitionProgress| {
+            progress.horizon().map(|horizon| lane.begin_scan(wants_rows, horizon, progress.certain()))
         };
         let piece = move |lane: &mut Lane, _: &PartitionProgress, scan: &mut Option<ScanNumber>, length| {
             let mut found = match scan {

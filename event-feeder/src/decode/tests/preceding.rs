@@ -209,7 +209,7 @@ fn a_time_that_is_not_believed_precedes_nothing() {
     let texts = ["2024-10-27 02:45", "2025-10-27 09:00", "2024-10-27 02:10"];
     let (mut bytes, mut marks) = (vec![], vec![]);
     for (i, time) in (0..).zip(texts) {
-        let (at, position) = (bytes.len() as u32, Position::message(1, u64::from(i), 0));
+        let (at, position) = (bytes.len() as u32, Position::message(1, i, 0));
         marks.push(Mark { at, position, received: Some(midnight() + 120 * MINUTE), key: None });
         bytes.extend_from_slice(format!("{{\"k\":\"a\",\"t\":\"{time}\"}}\n").as_bytes());
     }
