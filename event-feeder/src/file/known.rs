@@ -8,7 +8,7 @@
 use super::digest::Digested;
 use crate::Error;
 use serde::{Deserialize, Serialize};
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// The files of one log, in order; a [`crate::Position`]'s `file` is an index here.
@@ -129,6 +129,13 @@ impl KnownFile {
         }
         let bytes = File::open(name).and_then(|mut file| beginning(&mut file)).unwrap_or_default();
         bytes.get(..self.head.length as usize).is_some_and(|known| FilePrefix::of(known) == self.head)
+    }
+
+    /// Whether a file of the same identity is this one under another name: a link while it is there itself, or what it was
+    /// renamed to. A file system gives the number of one that is gone to the next that is made.
+    pub(super) fn is_linked_as(&self, name: &str) -> bool {
+        let is_there = fs::metadata(&self.name).is_ok_and(|metadata| FileIdentity::of(&metadata) == self.identity);
+        self.identity.inode != 0 && (is_there || self.head.length > 0 && self.begins_like(name))
     }
 
     /// Takes the file that lies under the name now for this one, whatever the file system calls it: it must have all bytes that

@@ -54,9 +54,8 @@ impl FileSource {
                 Err(Error::Read { error, .. }) if error.kind() == ErrorKind::NotFound => continue,
                 file => file?,
             };
-            if let Some(same) =
-                self.files.iter().find(|known| known.identity == file.identity && file.identity.inode != 0)
-            {
+            let is_same = |known: &&KnownFile| known.identity == file.identity && known.is_linked_as(&name);
+            if let Some(same) = self.files.iter().find(is_same) {
                 let detail = format!("it is {} under another name; it is not read again", same.name);
                 self.watch.say(RecordCode::KnownElsewhere, &name, detail);
                 continue;

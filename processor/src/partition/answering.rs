@@ -338,7 +338,10 @@ impl Partition {
             let dead = failed.iter().map(|failed| failed.letter(&self.plan)).collect();
             answer.pending.append(Pending { sessions: closed, alerts, late: stragglers, dead, parts: vec![] });
         }
-        self.gathered.losses.forgotten = forgotten.unwrap_or(self.gathered.losses.forgotten);
+        if let Some(all) = forgotten.filter(|all| *all != self.gathered.losses.forgotten) {
+            self.gathered.losses.forgotten = all;
+            answer.looks = self.looks();
+        }
         self.prove(ANSWER_LOOK)?;
         reply.send(Ok(answer));
         Ok(())

@@ -37,11 +37,21 @@ pub(super) struct AnswerNames(BTreeMap<String, String>);
 impl NamedTwice {
     /// Gives columns other names if `error` is that some have one name. `false` if there is nothing more to be done.
     pub(super) fn mend(&mut self, statement: &mut Statement, error: &DataFusionError) -> bool {
-        let Some((first, second)) = places(&error.find_root().to_string()) else { return false };
+        let message = error.find_root().to_string();
+        let (places, alias) = (places(&message), shadowed(&message));
+        if places.is_none() && alias.is_none() {
+            return false;
+        }
         let mut selects = vec![];
         if let Some(query) = query_of(statement) {
             outermost(&mut query.body, &mut selects);
         }
+        let Some((first, second)) = places else {
+            let items = selects.iter_mut().flat_map(|select| &mut select.projection);
+            return items
+                .filter(|item| is_called(item, alias))
+                .fold(false, |is_changed, item| is_changed | self.rename(item));
+        };
         let mut is_changed = false;
         for select in &mut selects {
             is_changed |= self.mend_alike(&mut select.projection);
@@ -141,6 +151,19 @@ impl AnswerNames {
         let count = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         Ok(RecordBatch::try_new_with_options(Arc::clone(columns), batch.columns().to_vec(), &count)?)
     }
+}
+
+/// Whether a column was given that name.
+fn is_called(item: &SelectItem, name: Option<&str>) -> bool {
+    matches!(item, SelectItem::ExprWithAlias { alias, .. } if Some(alias.value.as_str()) == name)
+}
+
+/// The name that a column was given which one of a table has beside it, if that is what a message of the library says.
+fn shadowed(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("Schema contains qualified field name ")?;
+    let (_, rest) = rest.split_once(" and unqualified field name ")?;
+    let (name, _) = rest.split_once(" which would be ambiguous")?;
+    Some(name.trim_matches('"'))
 }
 
 /// Which two columns of a list have one name, from 0, if that is what a message of the library says.
