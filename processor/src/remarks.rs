@@ -173,7 +173,11 @@ pub fn unmet(plan: &Plan, number: usize, seen: &RecordTraits, records: u64, even
         };
         let (code, file) = (need_code(&need), plan.source_at(number).name.clone());
         let notice = Notice { code, file, detail };
-        (is_likely_slip || events >= FEW).then_some(UnmetNeed { notice, need: bit, is_likely_slip })
+        (is_likely_slip || events >= FEW && !need.is_excluded).then_some(UnmetNeed {
+            notice,
+            need: bit,
+            is_likely_slip,
+        })
     })
     .collect()
 }

@@ -161,6 +161,7 @@ fn engine_in_slices(
     // The same without rows: what comes of them is to be what is folded.
     let mut folding: Vec<Lane> = (0..lanes).map(|_| Lane::new(Arc::clone(&plan), case.until)).collect();
     folding.iter_mut().for_each(Lane::fold_sessions);
+    (0..).zip(&mut folding).for_each(|(number, lane)| lane.yield_after(number, yield_after));
     let mut turns = turns.iter().copied().chain([0]).cycle();
     let mut progress = PartitionProgress::nothing(&plan, case.until);
     let batches = batches(case, cuts, mix);
@@ -178,10 +179,16 @@ fn engine_in_slices(
             if i == scan_at
                 && let Some(horizon) = progress.horizon().filter(|_| i > 0)
             {
+                folding.catch_up();
                 scans[number] = Some(read_at_once(folding, horizon, progress.certain()));
                 folding.begin_scan(true, horizon, progress.certain());
             }
             folding.take(batch, &mine, &Watermarks { before, after, silences: &IdleAdvances::default() });
+            // A lane that is behind lets events go for an image.
+            if scans[number].is_some() {
+                folding.image(i % 2 == 0, false);
+            }
+            (0..i % 3).for_each(|_| folding.go_on());
             if let Some(found) = folding.scan_some(YieldAfter::Steps(1)) {
                 assert_eq!(Some(scanned(found)), scans[number].take(), "a scan reads what a standstill does");
             }
@@ -796,4 +803,53 @@ fn sessions_that_were_removed_stay_so_whatever_image_is_taken() {
         restored[0].read(20_000_000_000, &mut outcome, |_| live += 1);
         assert_eq!((outcome.closed.len(), live), (0, 1), "all images: {full}");
     }
+}
+
+/// Events that wait are let go for an image while a scan is on its way: each is to be read with its own values all the same.
+#[test]
+fn a_scan_reads_the_events_that_an_image_lets_go() {
+    let (mut builder, of) = one_column();
+    let root = builder.add(Op::Latest { of, ttl: None }).expect("a state");
+    builder.add_metric(Metric {
+        name: "m".into(),
+        root,
+        dimensions: vec![],
+        aggregate: None,
+        keep_spans: false,
+        with: vec![],
+    });
+    let mut plan = builder.finish();
+    plan.source.lateness = 10 * SECOND;
+    let plan = Arc::new(plan);
+    // Of each session twenty events in one second, so that what is let go first is of few of them.
+    let log: Vec<_> = (0..2_000)
+        .map(|i| {
+            let mut event = event(&format!("k{}", i / 20), i as Time * SECOND / 100, i);
+            event.record.fields = vec![Field::Value(Value::Bool(i % 7 < 3))];
+            event
+        })
+        .collect();
+    let later = [event("k0", 60 * SECOND, 2_000)];
+    let mut lane: Lane = Lane::new(Arc::clone(&plan), None);
+    let take = |lane: &mut Lane, events: &[reference::LogEvent], before: Time, after: Time| {
+        let batch = batch(events, &plan);
+        let mine: Vec<u32> = (0..events.len() as u32).collect();
+        lane.take(&batch, &mine, &Watermarks { before, after, silences: &IdleAdvances::default() });
+    };
+    take(&mut lane, &log, Time::MIN, 0);
+    let expected = read_at_once(&mut lane, 15 * SECOND, 0);
+    lane.begin_scan(true, 15 * SECOND, 0);
+    lane.yield_after(0, YieldAfter::Steps(1));
+    take(&mut lane, &later, 0, 50 * SECOND);
+    assert!(lane.is_behind(), "much is let go at once");
+    lane.image(true, true);
+    lane.go_on();
+    let found = loop {
+        if let Some(found) = lane.scan_some(YieldAfter::Steps(7)) {
+            break scanned(found);
+        }
+        lane.go_on();
+    };
+    assert!(expected.len() > 70, "{}", expected.len());
+    assert!(found == expected, "a scan reads what a standstill does");
 }

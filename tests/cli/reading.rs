@@ -79,6 +79,13 @@ fn texts_that_no_record_has_and_columns_that_none_has_together_are_said() {
     let ajar = format!("{source}metric m = duration_where(latest(door) == \"ajar\") | aggregate(sum)\n");
     let run = eval(&ajar, "e.ndjson", &apart);
     says(&run, &["[TL2156] s: none of 13 records has the text `ajar` in `door`, but `open`, `shut`\n", "help: "]);
+    // Whoever only tells others from it need not meet it.
+    for denied in ["latest(door) != \"ajar\"", "latest(door) != \"\"", "has_existed(!(door == \"ajar\"))"] {
+        let program = format!("{source}metric m = duration_where({denied}) | aggregate(sum)\n");
+        assert_eq!(eval(&program, "e.ndjson", &apart).stderr, "", "{denied}");
+    }
+    let slip = format!("{source}metric m = duration_where(latest(door) != \"opne\") | aggregate(sum)\n");
+    says(&eval(&slip, "e.ndjson", &apart), &["did you mean `open`?"]);
     let many: String = (0..100).map(|t| line(t, &format!("\"door\":\"d{t}\""))).collect();
     says(&eval(&ajar, "e.ndjson", many), &["has the text `ajar` in `door`, but for example `d0`, `d1`\n"]);
     let both = format!("{source}metric m = count(watts > 5 && door == \"open\") | aggregate(sum)\n");

@@ -150,7 +150,7 @@ fn no_answer_goes_back_while_a_deployment_reads_the_log_though_it_is_killed() {
     assert!(kept.len() >= 3, "{after:?}");
     for ((metric, was), (same, is)) in old.iter().zip(&kept) {
         // What the old one had not made durable when it was killed is the new one's, if that is there first.
-        assert!(metric == same && is * 2 >= *was && is <= was, "{metric}: {was} -> {is}");
+        assert!(metric == same && is * 2 >= *was, "{metric}: {was} -> {is}");
     }
     let names: Vec<&Json> = after.iter().filter(|row| row["version"] == 2).map(|row| &row["metric"]).collect();
     assert_eq!(names, ["cirr", "cirr_ratio"]);

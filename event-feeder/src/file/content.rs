@@ -36,8 +36,7 @@ impl FileSource {
             return;
         }
         let (name, other) = (&self.files[file].name, &self.files[*other].name);
-        let detail =
-            format!("it has as many bytes as {other} and begins with the same: each of their records counts twice");
+        let detail = format!("it has as many bytes as {other} and begins with the same: what both have is read twice");
         self.watch.say(RecordCode::SameBytes, name, detail);
     }
 

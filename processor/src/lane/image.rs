@@ -224,8 +224,9 @@ impl Lane<()> {
         let count = if full { self.sessions() } else { left.len() };
 
         // Lanes that are behind have released as much as all others: what waited for less than their clock has its turn.
-        while let (Some(held), Some(clock)) = (&mut self.held, self.backlog.clock) {
-            let Some(bucket) = held.pop(clock) else { break };
+        while let Some(clock) = self.backlog.clock {
+            self.read_before_release(clock);
+            let Some(bucket) = self.held.as_mut().and_then(|held| held.pop(clock)) else { break };
             self.backlog.extend(&bucket, &bucket.events);
         }
         let mut texts = TextNumbers::new(self.evaluator.dictionary().len());

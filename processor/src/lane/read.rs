@@ -277,10 +277,13 @@ impl Waiting {
 
 impl BufferedAt {
     fn event<'a>(&self, held: &'a Option<ReorderBuffer>, backlog: &'a Backlog) -> (&'a TimeBucket, &'a BufferedEvent) {
-        let of_turn = || backlog.events();
-        let (bucket, events) = match (self.bucket, held) {
-            (Some(at), Some(held)) => held.bucket(at).map_or_else(of_turn, |bucket| (bucket, &bucket.events[..])),
-            _ => of_turn(),
+        let (bucket, events) = match self.bucket {
+            None => backlog.events(),
+            Some(at) => {
+                let bucket = held.as_ref().and_then(|held| held.bucket(at));
+                let bucket = bucket.expect("events that wait are read before they are let go");
+                (bucket, &bucket.events[..])
+            }
         };
         (bucket, &events[self.at])
     }

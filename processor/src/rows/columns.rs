@@ -170,7 +170,10 @@ pub const TABLES: [SqlTable; 10] = [
             ("late_events", "Events that came too late, those included that were taken after all (`late repair`)."),
             ("dead_letters", "Records that could not be used."),
             ("duplicates", "Events that came again."),
-            ("live_sessions", "Sessions that are alive."),
+            (
+                "live_sessions",
+                "Sessions that are alive as of the watermark; of those that are over by the horizon answers say so.",
+            ),
             ("closed_sessions", "Sessions that are over."),
             ("state_bytes", "Bytes of state in memory."),
             ("owner", "The processor that works on it; null if none does now."),

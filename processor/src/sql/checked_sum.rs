@@ -1,7 +1,8 @@
-//! `sum` of whole numbers, with an error where 64 bits do not hold it; the library's begins again at the other end.
+//! `sum` of whole numbers and of decimals, with an error where 64 bits or 38 digits do not hold it; the library's begins again
+//! at the other end.
 //!
-//! It adds up in 128 bits, which no number of rows fills, so that only the sum that is asked for must fit: in between it may
-//! be larger, in whatever order rows come. Of all other types the library's is asked.
+//! It adds up in 128 bits, which no number of rows of whole numbers fills, so that only the sum that is asked for must fit: in
+//! between it may be larger, in whatever order rows come. Of all other types the library's is asked.
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, UInt64Array};
 use datafusion::arrow::compute::cast;
@@ -21,6 +22,8 @@ pub(super) fn sum() -> AggregateUDF {
     AggregateUDF::from(CheckedSum(Sum::new()))
 }
 
+/// A decimal has so many digits at the most.
+const DECIMAL_MAX: i128 = 10i128.pow(38) - 1;
 /// Enough for the whole numbers of as many rows as there may be.
 const WIDE: DataType = DataType::Decimal128(38, 0);
 
@@ -28,8 +31,8 @@ const WIDE: DataType = DataType::Decimal128(38, 0);
 struct CheckedSum(Sum);
 
 /// Whether it is ours to add up.
-fn is_whole(sum: &DataType, is_distinct: bool) -> bool {
-    matches!(sum, DataType::Int64 | DataType::UInt64) && !is_distinct
+fn is_exact(sum: &DataType, is_distinct: bool) -> bool {
+    matches!(sum, DataType::Int64 | DataType::UInt64 | DataType::Decimal128(..)) && !is_distinct
 }
 
 impl AggregateUDFImpl for CheckedSum {
@@ -46,21 +49,21 @@ impl AggregateUDFImpl for CheckedSum {
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        match is_whole(args.return_field.data_type(), args.is_distinct) {
+        match is_exact(args.return_field.data_type(), args.is_distinct) {
             true => Ok(Box::new(WholeSum::new(args.return_field.data_type()))),
             false => self.0.accumulator(args),
         }
     }
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        match is_whole(args.return_field.data_type(), args.is_distinct) {
+        match is_exact(args.return_field.data_type(), args.is_distinct) {
             true => Ok(Box::new(WholeSum::new(args.return_field.data_type()))),
             false => self.0.create_sliding_accumulator(args),
         }
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        if !is_whole(args.return_field.data_type(), args.is_distinct) {
+        if !is_exact(args.return_field.data_type(), args.is_distinct) {
             return self.0.state_fields(args);
         }
         let field = |part: &str, ty: DataType| Arc::new(Field::new(format!("{}[{part}]", args.name), ty, true));
@@ -72,7 +75,7 @@ impl AggregateUDFImpl for CheckedSum {
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
-        match is_whole(args.return_field.data_type(), args.is_distinct) {
+        match is_exact(args.return_field.data_type(), args.is_distinct) {
             true => {
                 let ty = args.return_field.data_type().clone();
                 Ok(Box::new(WholeSums { sums: vec![], counts: vec![], ty }))
@@ -90,20 +93,41 @@ impl AggregateUDFImpl for CheckedSum {
     }
 }
 
-/// Whole numbers of a column as wide ones.
+/// Numbers of a column as wide ones; of a decimal with as many digits behind the point.
 fn wide(values: &[ArrayRef]) -> Result<ArrayRef> {
     let [values] = values else { return plan_err!("`sum` takes one column") };
-    Ok(cast(values, &WIDE)?)
+    match values.data_type() {
+        DataType::Decimal128(..) => Ok(Arc::clone(values)),
+        _ => Ok(cast(values, &WIDE)?),
+    }
 }
+
+/// Adds to a sum.
+fn add(sum: &mut i128, value: i128) -> Result<()> {
+    match sum.checked_add(value) {
+        Some(added) => *sum = added,
+        None => return exec_err!("{TOO_LARGE}"),
+    }
+    Ok(())
+}
+
+/// What is said of decimals.
+const TOO_LARGE: &str = "a sum of decimals has more than 38 digits; write sum(CAST(x AS DOUBLE)), which is rounded";
 
 /// A sum that is asked for; null of no values.
 fn told(sum: i128, count: u64, ty: &DataType) -> Result<ScalarValue> {
     let fits = match ty {
+        _ if count == 0 => return ScalarValue::try_from(ty),
+        DataType::Decimal128(digits, scale) => {
+            if sum.unsigned_abs() > DECIMAL_MAX.unsigned_abs() {
+                return exec_err!("{TOO_LARGE}");
+            }
+            Some(ScalarValue::Decimal128(Some(sum), *digits, *scale))
+        }
         DataType::UInt64 => u64::try_from(sum).ok().map(|sum| ScalarValue::UInt64(Some(sum))),
         _ => i64::try_from(sum).ok().map(|sum| ScalarValue::Int64(Some(sum))),
     };
     match fits {
-        _ if count == 0 => ScalarValue::try_from(ty),
         Some(sum) => Ok(sum),
         None => exec_err!("a sum of whole numbers is beyond 64 bits; write sum(CAST(x AS DECIMAL(38, 0)))"),
     }
@@ -128,7 +152,7 @@ impl Accumulator for WholeSum {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         let values = wide(values)?;
         for value in values.as_primitive::<Decimal128Type>().iter().flatten() {
-            self.sum += value;
+            add(&mut self.sum, value)?;
             self.count += 1;
         }
         Ok(())
@@ -137,7 +161,7 @@ impl Accumulator for WholeSum {
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         let values = wide(values)?;
         for value in values.as_primitive::<Decimal128Type>().iter().flatten() {
-            self.sum -= value;
+            add(&mut self.sum, value.saturating_neg())?;
             self.count = self.count.saturating_sub(1);
         }
         Ok(())
@@ -161,7 +185,9 @@ impl Accumulator for WholeSum {
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
         let [sums, counts] = states else { return plan_err!("a state of `sum` has two columns") };
-        self.sum += sums.as_primitive::<Decimal128Type>().iter().flatten().sum::<i128>();
+        for sum in sums.as_primitive::<Decimal128Type>().iter().flatten() {
+            add(&mut self.sum, sum)?;
+        }
         self.count += counts.as_primitive::<UInt64Type>().iter().flatten().sum::<u64>();
         Ok(())
     }
@@ -195,7 +221,7 @@ impl GroupsAccumulator for WholeSums {
         for (row, value) in values.as_primitive::<Decimal128Type>().iter().enumerate() {
             let is_left_out = filter.is_some_and(|filter| filter.is_null(row) || !filter.value(row));
             if let Some(value) = value.filter(|_| !is_left_out) {
-                self.sums[groups[row]] += value;
+                add(&mut self.sums[groups[row]], value)?;
                 self.counts[groups[row]] += 1;
             }
         }
@@ -223,7 +249,7 @@ impl GroupsAccumulator for WholeSums {
         let [sums, counts] = states else { return plan_err!("a state of `sum` has two columns") };
         let (sums, counts) = (sums.as_primitive::<Decimal128Type>(), counts.as_primitive::<UInt64Type>());
         for (row, group) in groups.iter().enumerate().filter(|(row, _)| !sums.is_null(*row) && !counts.is_null(*row)) {
-            self.sums[*group] += sums.value(row);
+            add(&mut self.sums[*group], sums.value(row))?;
             self.counts[*group] += counts.value(row);
         }
         Ok(())

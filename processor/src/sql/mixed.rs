@@ -98,10 +98,12 @@ fn meet(left: &Side, right: &Side, what: &str) -> Result<()> {
     for (text, number) in [(left, right), (right, left)] {
         if is_text(text) && number.ty.is_numeric() && !is_number(&text.column) {
             return plan_err!(
-                "`{}` is a text, and `{}` is a number ({}), and the two {what}; write CAST({} AS VARCHAR) where they meet",
+                "`{}` is a text, and `{}` is a number ({}), and the two {what}; where they meet write TRY_CAST({} AS DOUBLE), \
+                 which is null for what is no number, or CAST({} AS VARCHAR), which writes a decimal with all its digits",
                 text.named,
                 number.named,
                 number.written(),
+                text.named,
                 number.named
             );
         }

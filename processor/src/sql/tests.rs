@@ -527,6 +527,14 @@ fn sums_of_whole_numbers_do_not_begin_again() {
     let back = of("('a', 9223372036854775807), ('a', 1), ('a', -2)");
     check(&format!("SELECT sum(x) {back}"), &["9223372036854775806"]);
     check(&format!("SELECT sum(x) {back} GROUP BY k"), &["9223372036854775806"]);
+    let digits = "99999999999999999999999999999.123456789::DECIMAL(38, 9)";
+    let decimals = of(&format!("('a', {digits}), ('a', {digits}), ('b', 1)"));
+    for select in ["sum(x)", "sum(x) OVER (ORDER BY x)", "k, sum(x)"] {
+        let group = if select.starts_with('k') { "GROUP BY k" } else { "" };
+        check_refused(&format!("SELECT {select} {decimals} {group}"), "more than 38 digits");
+    }
+    check(&format!("SELECT sum(x) {decimals} WHERE k = 'b'"), &["1.0"]);
+    check(&format!("SELECT sum(x - {digits}) {decimals} WHERE k = 'a'"), &["0.0"]);
     let some = of("('a', 1), ('a', 2), ('b', NULL), ('c', 4)");
     check(
         &format!("SELECT k, sum(x), sum(x) FILTER (WHERE x > 1), sum(x * 1.5) {some} GROUP BY k ORDER BY k"),

@@ -20,6 +20,8 @@ pub struct RecordNeed {
     pub source: u8,
     /// The nodes that need it.
     pub nodes: BTreeSet<NodeId>,
+    /// Whether it is only told from (`state != "failed"`): then it is well if nothing has it.
+    pub is_excluded: bool,
 }
 
 /// What has to be there.
@@ -55,13 +57,13 @@ impl Plan {
         let mut all = Needs { plan: self, found: vec![] };
         for (id, node) in self.iter() {
             match &node.op {
-                Op::Event(e) => all.within(id, e),
-                Op::Each { value: e, .. } | Op::Filter { condition: e, .. } => all.within(id, e),
-                Op::CompareStates { compare: Compare::Eq | Compare::Ne, left, right } => {
+                Op::Event(e) => all.within(id, e, false),
+                Op::Each { value: e, .. } | Op::Filter { condition: e, .. } => all.within(id, e, false),
+                Op::CompareStates { compare: compare @ (Compare::Eq | Compare::Ne), left, right } => {
                     for (state, constant) in [(left, right), (right, left)] {
                         if let (Some(column), Op::Constant(value)) = (self.column_of(*state), &self.node(*constant).op)
                         {
-                            all.text(id, column, value);
+                            all.text(id, column, value, *compare == Compare::Ne);
                         }
                     }
                 }
@@ -128,22 +130,23 @@ struct Needs<'p> {
 }
 
 impl Needs<'_> {
-    fn add(&mut self, id: NodeId, columns: u64, what: Need) {
+    fn add(&mut self, id: NodeId, columns: u64, what: Need, is_excluded: bool) {
         let known = self.found.iter_mut().find(|known| known.columns == columns && known.what.is_as(&what));
         if let Some(known) = known {
             known.nodes.insert(id);
+            known.is_excluded &= is_excluded;
             return;
         }
         let mut of = self.plan.columns.iter().enumerate().filter(|(i, _)| columns >> i & 1 == 1).map(|(_, c)| c.source);
         // What is asked of several sources at once is asked of no record.
         if let Some(source) = of.next().filter(|source| of.all(|other| other == *source)) {
-            self.found.push(RecordNeed { what, columns, source, nodes: [id].into() });
+            self.found.push(RecordNeed { what, columns, source, nodes: [id].into(), is_excluded });
         }
     }
 
-    fn text(&mut self, id: NodeId, column: ColumnId, value: &Value) {
+    fn text(&mut self, id: NodeId, column: ColumnId, value: &Value, is_excluded: bool) {
         if let (Type::String, Value::Str(text)) = (self.plan.columns[column.index()].ty, value) {
-            self.add(id, column.bit(), Need::Text(Arc::clone(text)));
+            self.add(id, column.bit(), Need::Text(Arc::clone(text)), is_excluded);
         }
     }
 
@@ -151,18 +154,18 @@ impl Needs<'_> {
         let ty = self.plan.columns[column.index()].ty;
         let is_first = table.shape().key.first().is_some_and(|(_, first)| *first == ty);
         if is_first && matches!(ty, Type::String | Type::Int) {
-            self.add(id, column.bit(), Need::Row(Arc::clone(table)));
+            self.add(id, column.bit(), Need::Row(Arc::clone(table)), false);
         }
     }
 
     fn together(&mut self, id: NodeId, columns: u64) {
         if columns.count_ones() > 1 {
-            self.add(id, columns, Need::Together);
+            self.add(id, columns, Need::Together, false);
         }
     }
 
-    /// What is needed within an expression.
-    fn within(&mut self, id: NodeId, e: &EventExpr) {
+    /// What is needed within an expression, or within what is denied.
+    fn within(&mut self, id: NodeId, e: &EventExpr, is_denied: bool) {
         match e {
             EventExpr::Column(_) | EventExpr::Constant(_) | EventExpr::Sample(_) => {}
             EventExpr::Compare(compare, a, b) => {
@@ -170,23 +173,23 @@ impl Needs<'_> {
                     if let (Compare::Eq | Compare::Ne, EventExpr::Column(column), EventExpr::Constant(value)) =
                         (compare, &**one, &**other)
                     {
-                        self.text(id, *column, value);
+                        self.text(id, *column, value, (*compare == Compare::Ne) != is_denied);
                     }
                 }
-                self.within(id, a);
-                self.within(id, b);
+                self.within(id, a, is_denied);
+                self.within(id, b, is_denied);
             }
             EventExpr::And(a, b) | EventExpr::Or(a, b) => {
-                self.within(id, a);
-                self.within(id, b);
+                self.within(id, a, is_denied);
+                self.within(id, b, is_denied);
             }
-            EventExpr::Not(a) => self.within(id, a),
-            EventExpr::Call(_, parts) => parts.iter().for_each(|part| self.within(id, part)),
+            EventExpr::Not(a) => self.within(id, a, !is_denied),
+            EventExpr::Call(_, parts) => parts.iter().for_each(|part| self.within(id, part, is_denied)),
             EventExpr::Lookup(column, key) => {
                 if let Some(EventExpr::Column(first)) = key.first() {
                     self.row(id, *first, &column.table);
                 }
-                key.iter().for_each(|part| self.within(id, part));
+                key.iter().for_each(|part| self.within(id, part, is_denied));
             }
         }
     }
