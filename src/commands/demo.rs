@@ -92,6 +92,8 @@ fn show(args: &Args, dir: &Path, running: &RunningDemo) -> Result<()> {
     for (model, _) in models {
         let text = model.program();
         std::fs::write(dir.join(format!("{}.tl", model.name())), text).map_err(Error::Output)?;
+        // The processor looks whether its logs are there, and may be there before their first event.
+        File::create(dir.join(format!("{}.ndjson", model.name()))).map_err(Error::Output)?;
         for line in text.lines().filter(|line| line.starts_with("metric") || line.starts_with("alert")) {
             println!("    {line}");
         }
@@ -184,7 +186,7 @@ fn stream(
         workload.sessions = (events / 50).clamp(10, 20_000) as u32;
         let mut generator = Generator::new(&workload).map_err(|error| Error::Usage(error.to_string()))?;
         generator.keep_rows();
-        let mut file = File::create(path).map_err(Error::Output)?;
+        let mut file = File::options().append(true).open(path).map_err(Error::Output)?;
         let (begin, mut done, mut buffer) = (Instant::now(), 0u64, vec![]);
         loop {
             buffer.clear();
