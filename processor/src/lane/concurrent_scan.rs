@@ -6,11 +6,11 @@
 //!
 //! **Invariant:** a slot that is unread holds what it held when the scan began, and so do the events that wait for it.
 
+use super::Lane;
 use super::backlog::{WorkSlice, YieldAfter};
 use super::read::{SessionCopy, SessionScan};
 use super::session::{SessionOutput, SessionSink, Watcher};
 use super::slab::{Slot, SlotSet};
-use super::{Lane, reorder_buffer::ReorderBuffer};
 use crate::records::SessionSnapshot;
 use crate::totals::SessionFold;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ impl<W: Watcher> Lane<W> {
     /// Begins to read all sessions as they are now, at a horizon; before `certain` all is as it will be. What was begun before
     /// is given up. Nothing is to be behind.
     pub fn begin_scan(&mut self, wants_rows: bool, horizon: Time, certain: Time) -> ScanNumber {
-        debug_assert!(!self.is_behind(), "what waits for its turn is not among what a scan looks at");
+        assert!(!self.is_behind(), "what waits for its turn is not among what a scan looks at");
         let sessions = self.to_read();
         let mut unread = SlotSet::default();
         sessions.slots().for_each(|slot| unread.insert(slot));
@@ -120,7 +120,7 @@ impl<W: Watcher> Lane<W> {
         if self.scan.is_none() {
             return;
         }
-        let due = self.held.as_ref().and_then(|held: &ReorderBuffer| held.due(clock));
+        let due = self.held.as_ref().and_then(|held| held.due(clock));
         let slots: Vec<Slot> =
             due.map(|bucket| bucket.events.iter().map(|event| event.slot).collect()).unwrap_or_default();
         slots.into_iter().for_each(|slot| self.read_unread(slot));
